@@ -1,0 +1,1 @@
+# Installation: headers, libraries, the program, and what finds them.
