@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *qeff_environment_get(const char *name)
@@ -140,6 +141,27 @@ qeff_status qeff_file_read(const char *path, size_t max_bytes, qeff_file *out, q
         status = read_open_file(path, fd, size, out, err);
     close_quietly(fd);
     return status;
+}
+
+bool qeff_file_stamp_read(int fd, qeff_file_stamp *out)
+{
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) return false;
+    *out = (qeff_file_stamp){
+        .device = (uint64_t)st.st_dev,
+        .inode = (uint64_t)st.st_ino,
+        .size = (uint64_t)st.st_size,
+        .modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+        .changed_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
+    return true;
+}
+
+bool qeff_file_stamp_is_settled(const qeff_file_stamp *stamp)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0) return false;
+    const int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return now_ns - stamp->changed_ns >= 2000000000 && now_ns - stamp->modified_ns >= 2000000000;
 }
 
 bool qeff_path_exists(const char *path)

@@ -30,6 +30,18 @@ void qeff_file_release(const qeff_file *file, qeff_bytes range);
 /** Reads a regular file of at most `max_bytes` into a heap block; larger: QEFF_ERR_FORMAT. */
 qeff_status qeff_file_read(const char *path, size_t max_bytes, qeff_file *out, qeff_error *err);
 
+/** What the system knows of an open file: two equal stamps mean the same content, unless the file
+ * was written to within the clock's grain (see qeff_file_stamp_is_settled()). */
+typedef struct qeff_file_stamp {
+    uint64_t device, inode, size;
+    int64_t modified_ns, changed_ns; /**< since 1970 */
+} qeff_file_stamp;
+
+/** Stamp of an open file; false where the system refuses. */
+bool qeff_file_stamp_read(int fd, qeff_file_stamp *out);
+/** Whether the last change lies two seconds or more back: later writes then change the stamp. */
+bool qeff_file_stamp_is_settled(const qeff_file_stamp *stamp);
+
 /** Whether the name exists at all, and whether it is a folder. */
 bool qeff_path_exists(const char *path);
 bool qeff_path_is_folder(const char *path);
