@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "models/arch.h"
+#include "models/model_files.h"
 #include "models/sentence_transformers.h"
 
 /** Immutable after qeff_model_open(), so that threads may share it. */
@@ -26,13 +27,6 @@ typedef struct qeff_model_options {
     qeff_model_normalize normalize;
     bool with_token_type_ids; /**< adds the input "token_type_ids"; otherwise all types are 0 */
 } qeff_model_options;
-
-/** A small file that decides about the result, as it was when the model was opened. */
-typedef struct qeff_model_file {
-    const char *role; /**< "config", "modules", "module 1", …: the same wherever the folder lies */
-    const char *path;
-    uint8_t digest[QEFF_HASH_BYTES]; /**< SHA-256 of its bytes */
-} qeff_model_file;
 
 /** Opens a folder.
  *
@@ -59,7 +53,7 @@ const qeff_st_config *qeff_model_st_config(const qeff_model *model);
 /** The encoder's weights; modules have their own in the st config. */
 const qeff_weights *qeff_model_weights(const qeff_model *model);
 /** The small files that were read, in a fixed order. */
-const qeff_model_file *qeff_model_files(const qeff_model *model, size_t *n);
+const qeff_model_file *qeff_model_files_get(const qeff_model *model, size_t *n);
 
 /** Width of "output" for these options, before any cut to truncate_dim.
  * @return QEFF_ERR_INVALID for an unknown pooling */

@@ -8,6 +8,8 @@
 
 #include "formats/weights.h"
 #include "graph/builder.h"
+#include "models/hparams.h"
+#include "models/model_files.h"
 
 enum {
     QEFF_ST_MODULES_MAX = 64,
@@ -65,6 +67,34 @@ typedef struct qeff_st_config {
     bool do_lower_case;     /**< lower-case the text where the tokenizer does not */
     qeff_str similarity;    /**< "cosine", "dot", "euclidean" or "manhattan" */
 } qeff_st_config;
+
+/** Reads modules.json: kinds, names and paths. Without the file the list is the transformer and
+ * mean pooling. The folder is the model's; strings go to `arena`. */
+qeff_status qeff_st_read_modules(const char *folder, qeff_model_files *files, qeff_arena *arena,
+                                 qeff_st_config *out, qeff_error *err);
+
+/** Reads the rest: each module's configuration and weights, the text settings of the transformer
+ * and config_sentence_transformers.json. Call qeff_st_close() also after a failure. */
+qeff_status
+qeff_st_read_settings(const char *folder, const qeff_hparams *hp, qeff_model_files *files,
+                      qeff_arena *arena, qeff_st_config *config, qeff_error *err);
+
+/** Closes the weights of the modules. */
+void qeff_st_close(qeff_st_config *config);
+
+/** Appends the modules behind the transformer and returns the sentence vectors [B, dim].
+ *
+ * @param hidden_states  [B, T, H] of the transformer
+ * @param mask           [B, T] i64
+ * @param with_normalize false: Normalize modules at the end are left out */
+qeff_value qeff_st_append(qeff_builder *b, const qeff_st_config *config, qeff_value hidden_states,
+                          qeff_value mask, bool with_normalize);
+
+/** Width of the sentence vectors. */
+int64_t qeff_st_output_dim(const qeff_st_config *config);
+
+/** Whether the last module that does anything is Normalize. */
+bool qeff_st_ends_normalized(const qeff_st_config *config);
 
 /** NULL where the folder has no prompt of that name. */
 const qeff_st_prompt *qeff_st_find_prompt(const qeff_st_config *config, qeff_str name);
