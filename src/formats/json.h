@@ -9,8 +9,10 @@
 /** Zero means the default. */
 typedef struct qeff_json_limits {
     size_t max_bytes;  /**< 64 MiB */
-    size_t max_depth;  /**< 128 */
-    size_t max_values; /**< 500,000: bounds the memory of the parsed document */
+    size_t max_depth;  /**< 128; at most 1,024 */
+    size_t max_values; /**< 500,000. Bounds the memory of the document, so each value and each key
+                          counts 1, an array or object 2: about 120 bytes of memory a count, next to
+                          the strings */
 } qeff_json_limits;
 
 typedef struct qeff_json_document qeff_json_document;
@@ -19,7 +21,7 @@ typedef struct qeff_json_document qeff_json_document;
 typedef struct qeff_json {
     const void *node;
     const char *key; /**< name of the member it was read from, for messages; NULL: an element */
-    size_t index;    /**< index of the element it was read from */
+    size_t index;    /**< index of the element it was read from; SIZE_MAX: the root */
 } qeff_json;
 
 typedef enum qeff_json_kind {
