@@ -385,16 +385,15 @@ size_t qeff_json_scan_unescape(const qeff_json_scan *s, char *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->content.size;) {
-        if (s->content.data[i] != '\\') {
-            out[n++] = s->content.data[i++];
-            continue;
+        char encoded[4] = {s->content.data[i]};
+        size_t size = 1, used = 1;
+        if (encoded[0] == '\\') {
+            uint32_t c = 0;
+            used = read_escape(s->content, i, &c);
+            if (!used) break; /* cannot be: the content was checked when it was read */
+            size = qeff_utf8_encode(c, encoded);
         }
-        char encoded[4];
-        uint32_t c = 0;
-        const size_t used = read_escape(s->content, i, &c);
-        if (!used) break; /* cannot be: the content was checked when it was read */
-        const size_t size = qeff_utf8_encode(c, encoded);
-        memcpy(out + n, encoded, size);
+        if (out) memcpy(out + n, encoded, size);
         n += size;
         i += used;
     }

@@ -62,8 +62,8 @@ void qeff_json_scan_skip(qeff_json_scan *scan, qeff_json_token first);
 /** Fails at the current token, with line and column, and ends the scan. */
 qeff_status qeff_json_scan_fail(qeff_json_scan *scan, const char *format, ...) QEFF_PRINTF(2, 3);
 
-/** Writes the current key or string, unescaped, to `out` of `scan->content.size` bytes, and returns
- * how many it took. */
+/** Writes the current key or string, unescaped, to `out`, and returns how many bytes it takes. NULL
+ * only counts. */
 size_t qeff_json_scan_unescape(const qeff_json_scan *scan, char *out);
 
 /** The current number as a count; false where it is negative, has a fraction or exponent, or does

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "formats/json.h"
 
 /** A tensor inside a mapped file. Borrows from the qeff_weights it came from. */
 typedef struct qeff_tensor_view {
@@ -32,6 +33,9 @@ size_t qeff_weights_count(const qeff_weights *weights);
 const qeff_tensor_view *qeff_weights_at(const qeff_weights *weights, size_t index);
 /** NULL where there is none. */
 const qeff_tensor_view *qeff_weights_find(const qeff_weights *weights, qeff_str name);
+
+/** The `__metadata__` of the first file, an object of strings; missing where it has none. */
+qeff_json qeff_weights_metadata(const qeff_weights *weights);
 
 /** Feeds names, dtypes, shapes and bytes of all tensors into `hash`, in the order of the names, so
  * that sharding does not matter; releases the pages it has read. */
