@@ -219,6 +219,30 @@ static size_t count_digits(qeff_str text, size_t at)
     return n;
 }
 
+/* Whether a number of valid syntax lies far beyond a double: its first digit that is not 0 stands
+ * for 10^309 or more. (Between 1.8e308 and that, jansson decides.) */
+static bool is_out_of_range(qeff_str number)
+{
+    bool has_digit = false, is_fraction = false;
+    int64_t power = -1; /* of ten, of the first digit that counts */
+    size_t i = number.data[0] == '-';
+    for (; i < number.size && number.data[i] != 'e' && number.data[i] != 'E'; i++) {
+        if (number.data[i] == '.')
+            is_fraction = true;
+        else if (!is_fraction)
+            power += has_digit || number.data[i] != '0';
+        else if (!has_digit)
+            power -= number.data[i] == '0';
+        has_digit = has_digit || (number.data[i] >= '1' && number.data[i] <= '9');
+    }
+    if (!has_digit || i == number.size) return false;
+    const bool is_negative = number.data[++i] == '-';
+    int64_t exponent = 0;
+    for (i += is_negative || number.data[i] == '+'; i < number.size; i++)
+        if (exponent < 1000000) exponent = exponent * 10 + (number.data[i] - '0');
+    return power + (is_negative ? -exponent : exponent) > 308;
+}
+
 /* -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
 static qeff_json_token read_number(qeff_json_scan *s)
 {
@@ -247,6 +271,9 @@ static qeff_json_token read_number(qeff_json_scan *s)
     if (s->content.size > QEFF_JSON_NUMBER_BYTES_MAX)
         return fail_at(s, s->at, "number of %zu characters, expected at most %d", s->content.size,
                        QEFF_JSON_NUMBER_BYTES_MAX);
+    if (!s->is_integer && is_out_of_range(s->content))
+        return fail_at(s, s->at, "number %.*s is beyond the range of a double",
+                       QEFF_STR_ARGS(s->content));
     s->at = at;
     return QEFF_JSON_TOKEN_NUMBER;
 }

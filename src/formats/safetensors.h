@@ -9,9 +9,9 @@
 typedef struct qeff_safetensors qeff_safetensors;
 
 /** Maps a file and checks every number in its header. Accepts what the reference implementation
- * (safetensors 0.8) accepts, except that these are refused too: a name twice, an entry written as
- * an array, a NUL in a metadata key, names over 4 KiB, more than 8 dimensions, more than
- * 1,000,000 tensors, metadata over 16 MiB.
+ * (safetensors 0.8) accepts, except that these are refused too: a name or key twice, an entry
+ * written as an array, a NUL in a metadata key, names over 4 KiB, more than 8 dimensions, one of
+ * 2^63 or more, more than 1,000,000 tensors, metadata over 16 MiB.
  * @return QEFF_ERR_NOT_FOUND, QEFF_ERR_IO, QEFF_ERR_FORMAT, QEFF_ERR_UNSUPPORTED (an element type
  *         of the format that this library does not know), QEFF_ERR_NO_MEMORY */
 qeff_status qeff_safetensors_open(const char *path, qeff_safetensors **out, qeff_error *err);
