@@ -1,0 +1,544 @@
+/* import_node.c - NodeProto becomes a node of the graph, in the form that opset 17 gives it.
+ *
+ * What moved between attribute and input over the opsets is evened out here:
+ *   Squeeze, Unsqueeze, ReduceSum   axes: attribute before 13, then input    -> input
+ *   ReduceMean, Max, Min, L2        axes: attribute before 18, then input    -> attribute
+ *   Split                           parts: attribute before 13, then input   -> input
+ * Constant nodes become weights. An Identity without a name in front of an output only gives the
+ * output its name, and is dropped. */
+#include "base/error.h"
+#include "base/span.h"
+#include "graph/op.h"
+#include "onnx/messages.h"
+#include "onnx/model.h"
+#include "onnx/operators.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    ATTRIBUTES_MAX = 16,
+    OPERANDS_MAX = 65535,
+    INTS_MAX = 65535 /* of an attribute */
+};
+
+/* AttributeProto; which of the values counts is told by `type`. */
+typedef struct attribute {
+    qeff_str name;
+    int64_t type, i;
+    float f;
+    qeff_str s;
+    bool has_tensor, has_reference;
+    qeff_protobuf tensor;
+    const int64_t *ints;
+    const float *floats;
+    size_t n_ints, n_floats;
+} attribute;
+
+typedef struct node {
+    qeff_str name, op_type, domain;
+    qeff_value *inputs;
+    size_t n_inputs;
+    qeff_str *outputs;
+    size_t n_outputs;
+    attribute *attributes;
+    size_t n_attributes;
+    qeff_attribute out[ATTRIBUTES_MAX]; /* what the graph's node gets */
+    size_t n_out;
+} node;
+
+/* --- reading ------------------------------------------------------------------------------------
+ */
+
+static qeff_status count_numbers(qeff_protobuf r, attribute *a, qeff_error *err)
+{
+    while (qeff_protobuf_next(&r)) {
+        if (r.field == ATTRIBUTE_INTS) a->n_ints += qeff_protobuf_count_varints(&r);
+        if (r.field == ATTRIBUTE_FLOATS) a->n_floats += qeff_protobuf_fixed(&r, 4).size / 4;
+    }
+    QEFF_TRY(qeff_protobuf_status(&r, err));
+    if (a->n_ints > INTS_MAX || a->n_floats > INTS_MAX)
+        return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "%zu numbers exceed the limit of %d",
+                         a->n_ints + a->n_floats, INTS_MAX);
+    return QEFF_OK;
+}
+
+static void read_floats(qeff_protobuf *r, float *out, size_t *n)
+{
+    const qeff_bytes part = qeff_protobuf_fixed(r, 4);
+    for (size_t i = 0; i + 4 <= part.size; i += 4) {
+        const uint32_t bits = qeff_load_u32le(part.data + i);
+        memcpy(&out[(*n)++], &bits, sizeof bits);
+    }
+}
+
+/* Lists of numbers, counted before. */
+static qeff_status
+read_numbers(qeff_onnx_importer *im, qeff_protobuf r, attribute *a, qeff_error *err)
+{
+    int64_t *ints = qeff_arena_array(&im->node_memory, a->n_ints, sizeof *ints);
+    float *floats = qeff_arena_array(&im->node_memory, a->n_floats, sizeof *floats);
+    if (!ints || !floats) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    size_t n_ints = 0, n_floats = 0;
+    while (qeff_protobuf_next(&r)) {
+        uint64_t value = 0;
+        if (r.field == ATTRIBUTE_INTS)
+            for (size_t at = 0; qeff_protobuf_next_varint(&r, &at, &value);)
+                ints[n_ints++] = (int64_t)value;
+        if (r.field == ATTRIBUTE_FLOATS) read_floats(&r, floats, &n_floats);
+    }
+    a->ints = ints;
+    a->floats = floats;
+    return qeff_protobuf_status(&r, err);
+}
+
+/* Files older than IR version 2 left `type` out; it then follows from the value. */
+static qeff_status
+read_attribute(qeff_onnx_importer *im, qeff_protobuf message, attribute *a, qeff_error *err)
+{
+    qeff_protobuf r = message;
+    while (qeff_protobuf_next(&r)) {
+        switch (r.field) {
+        case ATTRIBUTE_NAME:
+            a->name = qeff_protobuf_str(&r);
+            break;
+        case ATTRIBUTE_TYPE:
+            a->type = qeff_protobuf_int(&r);
+            break;
+        case ATTRIBUTE_I:
+            a->i = qeff_protobuf_int(&r);
+            break;
+        case ATTRIBUTE_F:
+            a->f = qeff_protobuf_float(&r);
+            break;
+        case ATTRIBUTE_S:
+            a->s = qeff_protobuf_str(&r);
+            break;
+        case ATTRIBUTE_T:
+            a->has_tensor = true;
+            a->tensor = qeff_protobuf_message(&r);
+            break;
+        case ATTRIBUTE_REF_ATTR_NAME:
+            a->has_reference = true;
+            break;
+        default:
+            break;
+        }
+    }
+    QEFF_TRY(qeff_protobuf_status(&r, err));
+    QEFF_TRY(qeff_onnx_check_name(a->name, "attribute", err));
+    QEFF_TRY(count_numbers(message, a, err));
+    QEFF_TRY(read_numbers(im, message, a, err));
+    if (a->has_reference)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "attribute '%.*s' refers to a function's attribute",
+                         QEFF_STR_ARGS(a->name));
+    return QEFF_OK;
+}
+
+static qeff_status count_fields(qeff_protobuf r, node *n, qeff_error *err)
+{
+    while (qeff_protobuf_next(&r)) {
+        switch (r.field) {
+        case NODE_INPUT:
+            n->n_inputs++;
+            break;
+        case NODE_OUTPUT:
+            n->n_outputs++;
+            break;
+        case NODE_ATTRIBUTE:
+            n->n_attributes++;
+            break;
+        case NODE_NAME:
+            n->name = qeff_protobuf_str(&r);
+            break;
+        case NODE_OP_TYPE:
+            n->op_type = qeff_protobuf_str(&r);
+            break;
+        case NODE_DOMAIN:
+            n->domain = qeff_protobuf_str(&r);
+            break;
+        case NODE_OVERLOAD:
+            if (qeff_protobuf_str(&r).size)
+                return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "functions are not supported");
+            break;
+        default:
+            break;
+        }
+    }
+    return qeff_protobuf_status(&r, err);
+}
+
+static qeff_status check_counts(const node *n, qeff_error *err)
+{
+    if (n->op_type.size == 0) return qeff_fail(err, QEFF_ERR_FORMAT, "no operator");
+    if (n->n_inputs > OPERANDS_MAX || n->n_outputs > OPERANDS_MAX)
+        return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "%zu inputs and %zu outputs exceed %d",
+                         n->n_inputs, n->n_outputs, OPERANDS_MAX);
+    if (n->n_attributes > ATTRIBUTES_MAX)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "%zu attributes exceed the limit of %d",
+                         n->n_attributes, ATTRIBUTES_MAX);
+    return QEFF_OK;
+}
+
+static qeff_status
+find_input(const qeff_onnx_importer *im, qeff_str name, qeff_value *out, qeff_error *err)
+{
+    *out = QEFF_VALUE_NONE;
+    if (name.size == 0) return QEFF_OK; /* optional and absent */
+    const qeff_onnx_name *entry = qeff_onnx_names_find(&im->values, name);
+    if (!entry)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "input '%.*s' is not defined", QEFF_STR_ARGS(name));
+    if (entry->index == QEFF_VALUE_NONE)
+        return qeff_fail(
+            err, QEFF_ERR_FORMAT,
+            "input '%.*s' is produced only later: expected nodes in order of execution",
+            QEFF_STR_ARGS(name));
+    *out = entry->index;
+    return QEFF_OK;
+}
+
+static qeff_status read_operands(qeff_onnx_importer *im, qeff_protobuf r, node *n, qeff_error *err)
+{
+    n->inputs = qeff_arena_array(&im->node_memory, n->n_inputs, sizeof *n->inputs);
+    n->outputs = qeff_arena_array(&im->node_memory, n->n_outputs, sizeof *n->outputs);
+    n->attributes = qeff_arena_array(&im->node_memory, n->n_attributes, sizeof *n->attributes);
+    if (!n->inputs || !n->outputs || !n->attributes)
+        return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    size_t n_inputs = 0, n_outputs = 0, n_attributes = 0;
+    while (qeff_protobuf_next(&r)) {
+        if (r.field == NODE_INPUT)
+            QEFF_TRY(find_input(im, qeff_protobuf_str(&r), &n->inputs[n_inputs++], err));
+        if (r.field == NODE_OUTPUT) n->outputs[n_outputs++] = qeff_protobuf_str(&r);
+        if (r.field != NODE_ATTRIBUTE) continue;
+        attribute *a = &n->attributes[n_attributes++];
+        QEFF_TRY(read_attribute(im, qeff_protobuf_message(&r), a, err));
+        for (attribute *other = n->attributes; other < a; other++)
+            if (qeff_str_equal(other->name, a->name))
+                return qeff_fail(err, QEFF_ERR_FORMAT, "attribute '%.*s' occurs twice",
+                                 QEFF_STR_ARGS(a->name));
+    }
+    return qeff_protobuf_status(&r, err);
+}
+
+/* --- attributes ---------------------------------------------------------------------------------
+ */
+
+/* The number that an author wrote is the shortest one that gives the same float: 1e-12, not
+ * 9.99999996e-13. Both calls follow the same locale. */
+static double shortest_double(float f)
+{
+    for (int digits = 1; digits <= 9; digits++) {
+        char text[40];
+        (void)snprintf(text, sizeof text, "%.*e", digits - 1, (double)f);
+        const double value = strtod(text, NULL);
+        if ((float)value == f) return value;
+    }
+    return (double)f; /* not a number */
+}
+
+static int type_of_kind(qeff_attribute_kind kind)
+{
+    switch (kind) {
+    case QEFF_ATTRIBUTE_INT:
+        return ATTRIBUTE_TYPE_INT;
+    case QEFF_ATTRIBUTE_FLOAT:
+        return ATTRIBUTE_TYPE_FLOAT;
+    case QEFF_ATTRIBUTE_INTS:
+        return ATTRIBUTE_TYPE_INTS;
+    case QEFF_ATTRIBUTE_STR:
+        return ATTRIBUTE_TYPE_STRING;
+    }
+    return ATTRIBUTE_TYPE_NONE;
+}
+
+static qeff_status expect_type(const attribute *a, int type, qeff_error *err)
+{
+    if (a->type == type) return QEFF_OK;
+    return qeff_fail(err, QEFF_ERR_FORMAT, "attribute '%.*s' of type %" PRId64 ", expected %d",
+                     QEFF_STR_ARGS(a->name), a->type, type);
+}
+
+static qeff_status convert_attribute(const attribute *a, const qeff_onnx_attribute_rule *rule,
+                                     qeff_attribute *out, qeff_error *err)
+{
+    QEFF_TRY(expect_type(a, type_of_kind(rule->kind), err));
+    *out = (qeff_attribute){.name = rule->name,
+                            .kind = rule->kind,
+                            .i = a->i,
+                            .f = shortest_double(a->f),
+                            .ints = a->ints,
+                            .n_ints = a->n_ints,
+                            .s = a->s};
+    if (rule->kind == QEFF_ATTRIBUTE_STR) QEFF_TRY(qeff_onnx_check_name(a->s, "attribute", err));
+    return QEFF_OK;
+}
+
+static const qeff_attribute *find_out(const node *n, const char *name)
+{
+    for (size_t i = 0; i < n->n_out; i++)
+        if (strcmp(n->out[i].name, name) == 0) return &n->out[i];
+    return NULL;
+}
+
+static void remove_out(node *n, const char *name)
+{
+    for (size_t i = 0; i < n->n_out; i++)
+        if (strcmp(n->out[i].name, name) == 0) n->out[i--] = n->out[--n->n_out];
+}
+
+static qeff_status
+convert_attributes(const qeff_onnx_importer *im, qeff_op op, node *n, qeff_error *err)
+{
+    (void)im;
+    const qeff_onnx_operator *operator= qeff_onnx_operator_get(op);
+    for (size_t i = 0; i < n->n_attributes; i++) {
+        const attribute *a = &n->attributes[i];
+        if (op == QEFF_OP_CONSTANT_OF_SHAPE && qeff_str_is(a->name, "value")) continue;
+        const qeff_onnx_attribute_rule *rule = qeff_onnx_operator_find_attribute(op, a->name);
+        if (!rule)
+            return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "attribute '%.*s' is not known",
+                             QEFF_STR_ARGS(a->name));
+        QEFF_TRY(convert_attribute(a, rule, &n->out[n->n_out++], err));
+    }
+    for (size_t i = 0; i < QEFF_ONNX_RULE_ATTRIBUTES && operator->attributes[i].name; i++)
+        if (operator->attributes[i].is_required && !find_out(n, operator->attributes[i].name))
+            return qeff_fail(err, QEFF_ERR_FORMAT,
+                             "attribute '%s' is missing", operator->attributes[i].name);
+    return QEFF_OK;
+}
+
+/* --- evening out --------------------------------------------------------------------------------
+ */
+
+/* Attribute -> second input. */
+static qeff_status move_to_input(qeff_onnx_importer *im, node *n, const char *name, qeff_error *err)
+{
+    const qeff_attribute *a = find_out(n, name);
+    if (!a) return QEFF_OK;
+    if (n->n_inputs > 1 && n->inputs[1] != QEFF_VALUE_NONE)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "'%s' both as attribute and as input", name);
+    qeff_value *inputs = qeff_arena_array(&im->node_memory, 2, sizeof *inputs);
+    if (!inputs) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    inputs[0] = n->n_inputs ? n->inputs[0] : QEFF_VALUE_NONE;
+    inputs[1] = qb_ints(im->builder, a->ints, a->n_ints);
+    n->inputs = inputs;
+    n->n_inputs = 2;
+    remove_out(n, name);
+    return QEFF_OK;
+}
+
+/* Second input -> attribute. An empty list of axes means all of them, or, by
+ * noop_with_empty_axes, none. */
+static qeff_status
+move_axes_to_attribute(qeff_onnx_importer *im, qeff_op *op, node *n, qeff_error *err)
+{
+    int64_t *axes = qeff_arena_array(&im->node_memory, QEFF_MAX_RANK, sizeof *axes);
+    size_t n_axes = 0;
+    if (!axes) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    const qeff_attribute *noop = find_out(n, "noop_with_empty_axes");
+    const bool is_noop = noop && noop->i != 0;
+    remove_out(n, "noop_with_empty_axes");
+    if (n->n_inputs > 1 && n->inputs[1] != QEFF_VALUE_NONE) {
+        if (find_out(n, "axes"))
+            return qeff_fail(err, QEFF_ERR_FORMAT, "'axes' both as attribute and as input");
+        if (!qeff_graph_read_ints(qb_graph(im->builder), n->inputs[1], QEFF_MAX_RANK, axes,
+                                  &n_axes))
+            return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "axes that are not a constant list");
+        if (n_axes) n->out[n->n_out++] = QEFF_ATTR_INTS("axes", axes, n_axes);
+    }
+    if (n->n_inputs > 1) n->n_inputs = 1;
+    if (is_noop && !find_out(n, "axes")) {
+        *op = QEFF_OP_IDENTITY;
+        n->n_out = 0;
+    }
+    return QEFF_OK;
+}
+
+static bool is_reduction(qeff_op op)
+{
+    return op == QEFF_OP_REDUCE_MEAN || op == QEFF_OP_REDUCE_MAX || op == QEFF_OP_REDUCE_MIN ||
+           op == QEFF_OP_REDUCE_L2;
+}
+
+static qeff_status even_out(qeff_onnx_importer *im, qeff_op *op, node *n, qeff_error *err)
+{
+    if (is_reduction(*op)) return move_axes_to_attribute(im, op, n, err);
+    if (*op == QEFF_OP_SQUEEZE || *op == QEFF_OP_UNSQUEEZE || *op == QEFF_OP_REDUCE_SUM)
+        return move_to_input(im, n, "axes", err);
+    return QEFF_OK;
+}
+
+/* --- constants ----------------------------------------------------------------------------------
+ */
+
+/* A name that nothing else has: the node's, where no value of the file bears it, else the output's.
+ */
+static qeff_str choose_name(const qeff_onnx_importer *im, const node *n)
+{
+    if (n->name.size == 0 || qeff_str_equal(n->name, n->outputs[0])) return n->outputs[0];
+    return qeff_onnx_names_find(&im->values, n->name) ? n->outputs[0] : n->name;
+}
+
+static void set_result(qeff_onnx_importer *im, qeff_str name, qeff_value value)
+{
+    qeff_onnx_name *entry = qeff_onnx_names_find(&im->values, name);
+    if (entry) entry->index = value;
+}
+
+/* value_int, value_ints, value_float, value_floats: one number, or a list. */
+static qeff_status make_numbers(qeff_onnx_importer *im, const attribute *a, bool is_list,
+                                bool is_float, qeff_onnx_tensor *out, qeff_error *err)
+{
+    const size_t count = !is_list ? 1 : is_float ? a->n_floats : a->n_ints;
+    const size_t width = is_float ? 4 : 8;
+    const float *floats = is_list ? a->floats : &a->f;
+    const int64_t *ints = is_list ? a->ints : &a->i;
+    uint8_t *data = qeff_arena_array(&im->model->arena, count, width);
+    if (!data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = 0;
+        if (is_float) {
+            memcpy(&bits, &floats[i], sizeof bits);
+            qeff_store_u32le(data + i * width, bits);
+        } else {
+            qeff_store_u64le(data + i * width, (uint64_t)ints[i]);
+        }
+    }
+    *out = (qeff_onnx_tensor){.dtype = is_float ? QEFF_DTYPE_F32 : QEFF_DTYPE_I64,
+                              .rank = is_list ? 1 : 0,
+                              .dims = {(int64_t)count},
+                              .data = {data, count * width},
+                              .source_fd = -1};
+    return QEFF_OK;
+}
+
+static qeff_status
+read_constant(qeff_onnx_importer *im, const node *n, qeff_onnx_tensor *out, qeff_error *err)
+{
+    if (n->n_attributes != 1)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "expected one attribute, found %zu",
+                         n->n_attributes);
+    const attribute *a = &n->attributes[0];
+    if (qeff_str_is(a->name, "value")) {
+        QEFF_TRY(expect_type(a, ATTRIBUTE_TYPE_TENSOR, err));
+        if (!a->has_tensor) return qeff_fail(err, QEFF_ERR_FORMAT, "attribute 'value' is empty");
+        return qeff_onnx_read_tensor(im->model, a->tensor, out, err);
+    }
+    const bool is_list = qeff_str_ends_with(a->name, "s");
+    if (qeff_str_is(a->name, "value_int") || qeff_str_is(a->name, "value_ints")) {
+        QEFF_TRY(expect_type(a, is_list ? ATTRIBUTE_TYPE_INTS : ATTRIBUTE_TYPE_INT, err));
+        return make_numbers(im, a, is_list, false, out, err);
+    }
+    if (qeff_str_is(a->name, "value_float") || qeff_str_is(a->name, "value_floats")) {
+        QEFF_TRY(expect_type(a, is_list ? ATTRIBUTE_TYPE_FLOATS : ATTRIBUTE_TYPE_FLOAT, err));
+        return make_numbers(im, a, is_list, true, out, err);
+    }
+    return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "attribute '%.*s' is not supported",
+                     QEFF_STR_ARGS(a->name));
+}
+
+static qeff_status import_constant(qeff_onnx_importer *im, const node *n, qeff_error *err)
+{
+    qeff_onnx_tensor tensor;
+    QEFF_TRY(read_constant(im, n, &tensor, err));
+    set_result(im, n->outputs[0], qeff_onnx_add_weight(im->builder, &tensor, choose_name(im, n)));
+    return QEFF_OK;
+}
+
+/* --- nodes --------------------------------------------------------------------------------------
+ */
+
+/* What the exporter puts in front of an output that is not a result of its own. */
+static bool is_output_name(const qeff_onnx_importer *im, qeff_op op, const node *n)
+{
+    if (op != QEFF_OP_IDENTITY || n->name.size || n->n_inputs != 1 ||
+        n->inputs[0] == QEFF_VALUE_NONE)
+        return false;
+    const qeff_onnx_name *entry = qeff_onnx_names_find(&im->values, n->outputs[0]);
+    return entry && entry->flags & QEFF_ONNX_NAME_OUTPUT;
+}
+
+static qeff_status check_outputs(qeff_op op, const node *n, qeff_error *err)
+{
+    if (op == QEFF_OP_SPLIT) return QEFF_OK;
+    for (size_t i = 1; i < n->n_outputs; i++)
+        if (n->outputs[i].size)
+            return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "output %zu, '%.*s', is not supported", i,
+                             QEFF_STR_ARGS(n->outputs[i]));
+    return QEFF_OK;
+}
+
+static qeff_status add_node(qeff_onnx_importer *im, qeff_op op, const node *n, qeff_error *err)
+{
+    const qeff_str name = qeff_arena_str(&im->node_memory, choose_name(im, n));
+    if (!name.data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    const qeff_value first =
+        qb_node(im->builder, op, name.data, n->inputs, n->n_inputs, n->out, n->n_out);
+    if (qb_has_failed(im->builder)) return QEFF_OK; /* reported by qb_finish() */
+    const qeff_graph *graph = qb_graph(im->builder);
+    const size_t n_made = graph->nodes[graph->n_nodes - 1].n_outputs;
+    if (op == QEFF_OP_SPLIT && n_made != n->n_outputs)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "%zu parts for %zu outputs", n_made, n->n_outputs);
+    for (size_t i = 0; i < n_made; i++)
+        if (n->outputs[i].size) set_result(im, n->outputs[i], first + (qeff_value)i);
+    return QEFF_OK;
+}
+
+static qeff_status import_operator(qeff_onnx_importer *im, qeff_op op, node *n, qeff_error *err)
+{
+    QEFF_TRY(check_outputs(op, n, err));
+    if (is_output_name(im, op, n)) {
+        set_result(im, n->outputs[0], n->inputs[0]);
+        return QEFF_OK;
+    }
+    QEFF_TRY(convert_attributes(im, op, n, err));
+    QEFF_TRY(even_out(im, &op, n, err));
+    if (qb_has_failed(im->builder)) return QEFF_OK;
+    return add_node(im, op, n, err);
+}
+
+static qeff_status fail_operator(const qeff_onnx_importer *im, const node *n, qeff_str label,
+                                 qeff_op op, qeff_error *err)
+{
+    if (op == QEFF_OP_COUNT)
+        return qeff_fail(err, QEFF_ERR_UNSUPPORTED,
+                         "operator '%.*s%s%.*s' of node '%.*s' is not known",
+                         QEFF_STR_ARGS(n->domain), n->domain.size ? "::" : "",
+                         QEFF_STR_ARGS(n->op_type), QEFF_STR_ARGS(label));
+    return qeff_fail(err, QEFF_ERR_UNSUPPORTED,
+                     "operator '%.*s' of node '%.*s' in opset %" PRId64
+                     ": expected opset %d or later",
+                     QEFF_STR_ARGS(n->op_type), QEFF_STR_ARGS(label), im->model->opset,
+                     qeff_onnx_operator_get(op)->since);
+}
+
+static qeff_str first_output(qeff_protobuf r)
+{
+    while (qeff_protobuf_next(&r))
+        if (r.field == NODE_OUTPUT) return qeff_protobuf_str(&r);
+    return (qeff_str){"", 0};
+}
+
+qeff_status qeff_onnx_import_node(qeff_onnx_importer *im, qeff_protobuf message, qeff_error *err)
+{
+    node n = {0};
+    qeff_status status = count_fields(message, &n, err);
+    if (!status) status = check_counts(&n, err);
+    const qeff_str label = n.name.size ? n.name : first_output(message);
+    if (status) return qeff_within(err, status, "node '%.*s'", QEFF_STR_ARGS(label));
+
+    const bool is_default = n.domain.size == 0 || qeff_str_is(n.domain, "ai.onnx");
+    const bool is_constant = is_default && qeff_str_is(n.op_type, "Constant");
+    const qeff_op op = is_default ? qeff_op_find_onnx(n.op_type) : QEFF_OP_COUNT;
+    if (!is_constant &&
+        (op == QEFF_OP_COUNT || im->model->opset < qeff_onnx_operator_get(op)->since))
+        return fail_operator(im, &n, label, op, err);
+
+    status = read_operands(im, message, &n, err);
+    if (!status && (n.n_outputs == 0 || n.outputs[0].size == 0))
+        status = qeff_fail(err, QEFF_ERR_FORMAT, "no output");
+    if (!status)
+        status = is_constant ? import_constant(im, &n, err) : import_operator(im, op, &n, err);
+    return qeff_within(err, status, "node '%.*s'", QEFF_STR_ARGS(label));
+}

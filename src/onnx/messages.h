@@ -1,0 +1,89 @@
+/* messages.h - field numbers of the ONNX messages, as in onnx/onnx.proto. Only fields that are
+ * written, read or refused by name are listed. */
+#ifndef ONNX_MESSAGES_H
+#define ONNX_MESSAGES_H
+
+enum {
+    MODEL_IR_VERSION = 1,
+    MODEL_PRODUCER_NAME = 2,
+    MODEL_PRODUCER_VERSION = 3,
+    MODEL_GRAPH = 7,
+    MODEL_OPSET_IMPORT = 8,
+    MODEL_METADATA_PROPS = 14,
+    MODEL_TRAINING_INFO = 20,
+    MODEL_FUNCTIONS = 25,
+
+    OPSET_DOMAIN = 1,
+    OPSET_VERSION = 2,
+
+    ENTRY_KEY = 1, /* StringStringEntryProto */
+    ENTRY_VALUE = 2,
+
+    GRAPH_NODE = 1,
+    GRAPH_NAME = 2,
+    GRAPH_INITIALIZER = 5,
+    GRAPH_INPUT = 11,
+    GRAPH_OUTPUT = 12,
+    GRAPH_VALUE_INFO = 13,
+    GRAPH_SPARSE_INITIALIZER = 15,
+
+    NODE_INPUT = 1,
+    NODE_OUTPUT = 2,
+    NODE_NAME = 3,
+    NODE_OP_TYPE = 4,
+    NODE_ATTRIBUTE = 5,
+    NODE_DOMAIN = 7,
+    NODE_OVERLOAD = 8,
+
+    ATTRIBUTE_NAME = 1,
+    ATTRIBUTE_F = 2,
+    ATTRIBUTE_I = 3,
+    ATTRIBUTE_S = 4,
+    ATTRIBUTE_T = 5,
+    ATTRIBUTE_G = 6,
+    ATTRIBUTE_FLOATS = 7,
+    ATTRIBUTE_INTS = 8,
+    ATTRIBUTE_TYPE = 20,
+    ATTRIBUTE_REF_ATTR_NAME = 21,
+    ATTRIBUTE_SPARSE_TENSOR = 22,
+
+    TENSOR_DIMS = 1,
+    TENSOR_DATA_TYPE = 2,
+    TENSOR_SEGMENT = 3,
+    TENSOR_FLOAT_DATA = 4,
+    TENSOR_INT32_DATA = 5,
+    TENSOR_STRING_DATA = 6,
+    TENSOR_INT64_DATA = 7,
+    TENSOR_NAME = 8,
+    TENSOR_RAW_DATA = 9,
+    TENSOR_DOUBLE_DATA = 10,
+    TENSOR_UINT64_DATA = 11,
+    TENSOR_EXTERNAL_DATA = 13,
+    TENSOR_DATA_LOCATION = 14,
+
+    VALUE_NAME = 1, /* ValueInfoProto */
+    VALUE_TYPE = 2,
+
+    TYPE_TENSOR = 1,
+
+    TENSOR_TYPE_ELEM = 1,
+    TENSOR_TYPE_SHAPE = 2,
+
+    SHAPE_DIM = 1,
+
+    DIM_VALUE = 1,
+    DIM_PARAM = 2
+};
+
+/* AttributeProto.AttributeType */
+enum {
+    ATTRIBUTE_TYPE_NONE = 0,
+    ATTRIBUTE_TYPE_FLOAT = 1,
+    ATTRIBUTE_TYPE_INT = 2,
+    ATTRIBUTE_TYPE_STRING = 3,
+    ATTRIBUTE_TYPE_TENSOR = 4,
+    ATTRIBUTE_TYPE_FLOATS = 6,
+    ATTRIBUTE_TYPE_INTS = 7
+};
+
+#endif /* ONNX_MESSAGES_H */
