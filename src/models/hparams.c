@@ -9,6 +9,7 @@
 #include "base/span.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static void *member_of(qeff_hparams *hp, const qeff_field *field)
 {

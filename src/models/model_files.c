@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/span.h"
 
+#include <stdio.h>
+
 enum { FILE_BYTES_MAX = 16 * 1024 * 1024 };
 
 static const qeff_json_limits limits = {.max_bytes = FILE_BYTES_MAX, .max_values = 200000};

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/span.h"
 
+#include <stdio.h>
+
 static const qeff_arch *const archs[] = {
 #define ARCH(name) &qeff_arch_##name,
 #include "models/archs.def"

@@ -15,6 +15,7 @@
 #include "models/st_modules.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 enum {
     PROMPT_BYTES_MAX = 65536,
@@ -59,15 +60,19 @@ static qeff_status read_kind(qeff_json entry, qeff_st_module *module, qeff_error
                      QEFF_STR_ARGS(path));
 }
 
-static qeff_status read_entry(qeff_json entry, size_t index, qeff_arena *arena,
+static qeff_status read_entry(qeff_json entry, size_t index, const char *folder, qeff_arena *arena,
                               qeff_st_module *module, qeff_error *err)
 {
+    char unused[QEFF_PATH_MAX];
     char name[24];
     int64_t idx = (int64_t)index;
     qeff_str path = {NULL, 0};
     QEFF_TRY(qeff_json_expect(entry, QEFF_JSON_OBJECT, err));
     QEFF_TRY(qeff_json_optional_int(entry, "idx", (int64_t)index, (int64_t)index, &idx, err));
     QEFF_TRY(qeff_json_to_str(qeff_json_find(entry, "path"), &path, err));
+    if (path.size)
+        QEFF_TRY(
+            qeff_within(err, qeff_path_join_untrusted(folder, path, unused, err), "key 'path'"));
     QEFF_TRY(read_kind(entry, module, err));
     if (index == 0 && module->kind != QEFF_ST_TRANSFORMER)
         return qeff_fail(err, QEFF_ERR_FORMAT, "expected a Transformer, found '%.*s'",
@@ -82,8 +87,8 @@ static qeff_status read_entry(qeff_json entry, size_t index, qeff_arena *arena,
     return module->name.data && module->type.data && module->path.data ? QEFF_OK : no_memory(err);
 }
 
-static qeff_status
-read_modules(qeff_json list, qeff_arena *arena, qeff_st_config *out, qeff_error *err)
+static qeff_status read_modules(qeff_json list, const char *folder, qeff_arena *arena,
+                                qeff_st_config *out, qeff_error *err)
 {
     QEFF_TRY(qeff_json_expect(list, QEFF_JSON_ARRAY, err));
     const size_t n = qeff_json_count(list);
@@ -92,9 +97,9 @@ read_modules(qeff_json list, qeff_arena *arena, qeff_st_config *out, qeff_error 
         return qeff_fail(err, QEFF_ERR_FORMAT, "%zu modules, at most %d are allowed", n,
                          QEFF_ST_MODULES_MAX);
     for (size_t i = 0; i < n; i++)
-        QEFF_TRY(qeff_within(err,
-                             read_entry(qeff_json_at(list, i), i, arena, &out->modules[i], err),
-                             "module %zu", i));
+        QEFF_TRY(qeff_within(
+            err, read_entry(qeff_json_at(list, i), i, folder, arena, &out->modules[i], err),
+            "module %zu", i));
     out->n_modules = n;
     return QEFF_OK;
 }
@@ -108,7 +113,7 @@ qeff_status qeff_st_read_modules(const char *folder, qeff_model_files *files, qe
     QEFF_TRY(qeff_model_files_read(files, folder, QEFF_STR(""), "modules.json", NULL, true, path,
                                    &document, err));
     if (document) {
-        const qeff_status status = read_modules(qeff_json_root(document), arena, out, err);
+        const qeff_status status = read_modules(qeff_json_root(document), folder, arena, out, err);
         qeff_json_close(document);
         out->has_modules = true;
         return qeff_within(err, status, "'%s'", path);

@@ -11,6 +11,7 @@
 #include "models/blocks.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #define LAYER_NORM_EPS 1e-5  /* torch.nn.LayerNorm */
 #define NORMALIZE_EPS  1e-12 /* torch.nn.functional.normalize */

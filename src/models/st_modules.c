@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 enum { WIDTH_MAX = 1048576 };
 
@@ -264,8 +265,8 @@ static qeff_status open_weights(const char *root, qeff_st_module *module, qeff_e
         check_tensor(&m, module->weights, "norm.bias", 1, module->n_in, 0);
     }
     if (m.n == 0) return QEFF_OK;
-    return qeff_fail(err, QEFF_ERR_FORMAT, "'%s': %zu tensors do not fit config.json: %s", folder,
-                     m.n, m.text);
+    return qeff_fail(err, QEFF_ERR_FORMAT, "'%s': tensors that do not fit config.json: %s", folder,
+                     m.text);
 }
 
 /* --- one module ----------------------------------------------------------------------------- */
