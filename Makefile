@@ -1,0 +1,78 @@
+# Everything a person does with a checkout. `make` alone lists it; CMake and Ninja do the building.
+# Steps say what they do in one line each, on stderr, and are skipped when there is nothing to do.
+
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+MODEL := models/all-MiniLM-L6-v2
+QEFF := build/release/cli/qeff
+TEXT ?= A house is built from the ground up.
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+# More arguments for cmake, such as -DQEFF_WERROR=ON.
+CMAKE_ARGS ?=
+
+.PHONY: help run test lint check bench fuzz install clean
+
+help:
+	@printf '%s\n' \
+	  'make run [TEXT="…"]       set up what is missing, build, fetch a model, print the embedding of a text' \
+	  'make test                 build and run all tests' \
+	  'make lint                 the tests of style and structure alone' \
+	  'make check                accuracy, ONNX, batch invariance, time and memory, against the goldens' \
+	  'make bench                time the CPU backend against onnxruntime' \
+	  'make fuzz                 fuzz every reader for FUZZ_SECONDS=60 each' \
+	  'make install PREFIX=…     install program, libraries, headers, pkg-config file, CMake package' \
+	  'make clean                remove build/ (keeps models/ and .venv/)'
+
+run:
+	@tools/setup/packages.sh run
+	@tools/setup/build.sh release qeff_cli $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@tools/setup/venv.sh
+	@tools/setup/model.sh
+	@$(QEFF) embed $(MODEL) -- "$$TEXT"
+
+test:
+	@tools/setup/packages.sh run test
+	@tools/setup/build.sh release all $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@tools/setup/venv.sh
+	@tools/setup/model.sh
+	@QEFF_TEST_MODEL="$(CURDIR)/$(MODEL)" ctest --test-dir build/release --output-on-failure --parallel 2
+
+lint:
+	@tools/setup/packages.sh run test check
+	@tools/setup/build.sh release all $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@ctest --test-dir build/release --output-on-failure --label-regex lint
+
+check:
+	@tools/setup/packages.sh run
+	@tools/setup/build.sh release qeff_cli $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@tools/setup/venv.sh tools/setup/check.txt
+	@tools/setup/model.sh
+	@.venv/bin/python tools/check/accuracy.py $(QEFF) $(MODEL)
+	@.venv/bin/python tools/check/onnx_export.py $(QEFF) $(MODEL)
+	@.venv/bin/python tools/check/invariance.py $(QEFF) $(MODEL)
+	@.venv/bin/python tools/check/resources.py $(QEFF) $(MODEL)
+
+bench:
+	@tools/setup/packages.sh run
+	@tools/setup/build.sh release qeff_cli qeff $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@tools/setup/venv.sh tools/setup/check.txt
+	@tools/setup/model.sh
+	@.venv/bin/python bench/compare_onnxruntime.py build/release $(MODEL)
+
+fuzz:
+	@tools/setup/packages.sh run check
+	@tools/setup/build.sh fuzz all $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+install:
+	@tools/setup/packages.sh run
+	@tools/setup/build.sh release qeff_cli qeff qeff_static $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@cmake --install build/release --prefix "$(PREFIX)"
+
+clean:
+	rm -rf build
+
+export TEXT
