@@ -23,7 +23,7 @@ static const qeff_field fields[] = {
     QEFF_INT("num_hidden_layers", n_layers, 1, 1000),
     QEFF_INT("num_attention_heads", n_heads, 1, 65536),
     QEFF_INT("intermediate_size", ffn, 1, 1048576),
-    QEFF_INT_OR("max_position_embeddings", n_positions, 1, 16777216, 512),
+    QEFF_INT_OR("max_position_embeddings", n_positions, 1, 1048576, 512),
     QEFF_INT_OR("type_vocab_size", n_types, 1, 65536, 2),
     QEFF_REAL_OR("layer_norm_eps", norm_eps, 1e-12),
     QEFF_CHOICE("hidden_act", activation, qeff_block_activations),
