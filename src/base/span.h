@@ -21,6 +21,14 @@ static inline bool qeff_str_equal(qeff_str a, qeff_str b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/** Order by bytes, as memcmp: below, equal to or above 0. */
+static inline int qeff_str_compare(qeff_str a, qeff_str b)
+{
+    const size_t n = a.size < b.size ? a.size : b.size;
+    const int order = n ? memcmp(a.data, b.data, n) : 0;
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 static inline bool qeff_str_is(qeff_str a, const char *b)
 {
     return qeff_str_equal(a, qeff_str_of(b));

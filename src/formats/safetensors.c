@@ -253,10 +253,7 @@ static int compare_offsets(const entry *a, const entry *b)
 
 static int compare_names(const entry *a, const entry *b)
 {
-    const size_t n = a->name_size < b->name_size ? a->name_size : b->name_size;
-    const int order = n ? memcmp(a->name, b->name, n) : 0;
-    if (order) return order;
-    return a->name_size < b->name_size ? -1 : a->name_size > b->name_size;
+    return qeff_str_compare((qeff_str){a->name, a->name_size}, (qeff_str){b->name, b->name_size});
 }
 
 /* Merges two neighbouring runs of `order` by way of `scratch`. */

@@ -58,18 +58,10 @@ static qeff_status fail_memory(qeff_error *err)
     return qeff_fail(err, QEFF_ERR_NO_MEMORY, "no memory for the list of tensors");
 }
 
-static int compare_str(qeff_str a, qeff_str b)
-{
-    const size_t n = a.size < b.size ? a.size : b.size;
-    const int order = n ? memcmp(a.data, b.data, n) : 0;
-    if (order) return order;
-    return a.size < b.size ? -1 : a.size > b.size;
-}
-
 static int compare_views(const void *a, const void *b)
 {
-    return compare_str((*(const qeff_tensor_view *const *)a)->name,
-                       (*(const qeff_tensor_view *const *)b)->name);
+    return qeff_str_compare((*(const qeff_tensor_view *const *)a)->name,
+                            (*(const qeff_tensor_view *const *)b)->name);
 }
 
 static qeff_status add_shard(qeff_weights *w, const char *path, qeff_error *err)
@@ -119,7 +111,7 @@ static qeff_status find_shard(index_reader *r, qeff_str name, uint32_t *number)
     size_t low = 0;
     for (size_t high = r->n_shards; low < high;) {
         const size_t middle = low + (high - low) / 2;
-        const int order = compare_str(r->shards[middle].name, name);
+        const int order = qeff_str_compare(r->shards[middle].name, name);
         if (order == 0) {
             *number = (uint32_t)r->shards[middle].number;
             return QEFF_OK;
@@ -344,7 +336,7 @@ const qeff_tensor_view *qeff_weights_find(const qeff_weights *w, qeff_str name)
     size_t low = 0;
     for (size_t high = w->n_tensors; low < high;) {
         const size_t middle = low + (high - low) / 2;
-        const int order = compare_str(w->tensors[middle]->name, name);
+        const int order = qeff_str_compare(w->tensors[middle]->name, name);
         if (order == 0) return w->tensors[middle];
         if (order < 0)
             low = middle + 1;
