@@ -1,10 +1,14 @@
 /* error.c - the error record: one line of text, written where the fault is noticed. */
 #include "base/error.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { CONTEXT_MAX_WHERE_SHORT = 400 }; /* bytes of context, where not all of it fits */
 
 const char *qeff_status_name(qeff_status status)
 {
@@ -35,11 +39,27 @@ const char *qeff_status_name(qeff_status status)
     return "unknown status";
 }
 
-/* Names and paths come from untrusted files: keep them from adding lines or terminal commands. */
+/* Names and paths come from untrusted files: keep them from adding lines or terminal commands (also
+ * the C1 controls of U+0080 to U+009F), and the message valid UTF-8. Only ever shortens the text.
+ */
 static void make_printable(char *text)
 {
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f) *c = '?';
+    const size_t size = strlen(text);
+    size_t n = 0;
+    for (size_t i = 0; i < size;) {
+        uint32_t c = 0;
+        const size_t used = qeff_utf8_decode(text + i, size - i, &c);
+        const bool is_invalid =
+            c == QEFF_UTF8_REPLACEMENT && (used != 3 || memcmp(text + i, "\xef\xbf\xbd", 3) != 0);
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0) || is_invalid) {
+            text[n++] = '?';
+        } else {
+            memmove(text + n, text + i, used);
+            n += used;
+        }
+        i += used;
+    }
+    text[n] = '\0';
 }
 
 /* A message that was cut inside a UTF-8 sequence would be invalid text: drop the torn tail. */
@@ -62,8 +82,8 @@ qeff_status qeff_fail(qeff_error *err, qeff_status code, const char *format, ...
     va_start(args, format);
     (void)vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    make_printable(err->message);
     trim_torn_utf8(err->message);
+    make_printable(err->message);
     err->code = code;
     err->hint[0] = '\0';
     return code;
@@ -78,14 +98,22 @@ qeff_status qeff_within(qeff_error *err, qeff_status status, const char *format,
     const int length = vsnprintf(context, sizeof context, format, args);
     va_end(args);
     if (length < 0) return status;
+    trim_torn_utf8(context);
     make_printable(context);
-    const size_t used = strlen(context);
+    size_t used = strlen(context);
     const size_t kept = strlen(err->message);
-    if (used + 2 + kept < sizeof err->message) {
-        memmove(err->message + used + 2, err->message, kept + 1);
-        memcpy(err->message, context, used);
-        memcpy(err->message + used, ": ", 2);
+    if (used + 2 + kept >= sizeof err->message && used > CONTEXT_MAX_WHERE_SHORT) {
+        context[CONTEXT_MAX_WHERE_SHORT] = '\0'; /* an endless name must not push out the fact */
+        trim_torn_utf8(context);
+        used = strlen(context);
     }
+    const size_t room = sizeof err->message - 1 - used - 2;
+    const size_t n = kept < room ? kept : room;
+    memmove(err->message + used + 2, err->message, n);
+    memcpy(err->message, context, used);
+    memcpy(err->message + used, ": ", 2);
+    err->message[used + 2 + n] = '\0';
+    trim_torn_utf8(err->message);
     return status;
 }
 
@@ -96,8 +124,8 @@ void qeff_hint(qeff_error *err, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(err->hint, sizeof err->hint, format, args);
     va_end(args);
-    make_printable(err->hint);
     trim_torn_utf8(err->hint);
+    make_printable(err->hint);
 }
 
 static qeff_status status_of_errno(int error)
@@ -167,7 +195,7 @@ static const char *text_of_errno(int error)
 qeff_status qeff_fail_system(qeff_error *err, int error, const char *format, ...)
 {
     const qeff_status code = status_of_errno(error);
-    char subject[QEFF_ERROR_MESSAGE_MAX];
+    char subject[QEFF_ERROR_MESSAGE_MAX - 128]; /* leaves room for the cause */
     va_list args;
     va_start(args, format);
     (void)vsnprintf(subject, sizeof subject, format, args);

@@ -197,7 +197,8 @@ static bool is_safe_relative_name(qeff_str name)
     size_t segment = 0;
     for (size_t i = 0; i <= name.size; i++) {
         if (i < name.size && name.data[i] != '/') {
-            if ((unsigned char)name.data[i] < 0x20 || name.data[i] == '\\') return false;
+            const unsigned char c = (unsigned char)name.data[i];
+            if (c < 0x20 || c == 0x7f || c == '\\') return false;
             continue;
         }
         const qeff_str part = {name.data + segment, i - segment};
@@ -213,24 +214,30 @@ static bool is_inside(const char *folder, const char *path)
     return strncmp(folder, path, n) == 0 && (path[n] == '/' || (n > 0 && folder[n - 1] == '/'));
 }
 
-/* The file's own place must lie in the folder, or in the blob store of a Hugging Face cache whose
- * snapshots folder holds it: .../models--x/{blobs,snapshots/<commit>}. */
+/* Cuts `root`, a snapshot of a Hugging Face cache or a folder in one, to the model's cache folder:
+ * .../models--x/snapshots/<commit>/... becomes .../models--x. False where it is none. */
+static bool cut_to_cache(char *root)
+{
+    static const char name[] = "/snapshots/";
+    char *last = NULL;
+    for (char *at = root; (at = strstr(at, name)); at++)
+        last = at;
+    if (!last || !last[sizeof name - 1]) return false;
+    *last = '\0';
+    return true;
+}
+
+/* The file's own place must lie in the folder, or, where the folder is in the snapshots of a
+ * Hugging Face cache, in its blob store: .../models--x/{blobs,snapshots/<commit>}. */
 static bool resolves_inside(const char *folder, const char *path)
 {
     char *root = realpath(folder, NULL);
     char *real = realpath(path, NULL);
     bool is_legal = root && real && is_inside(root, real);
-    if (root && real && !is_legal) {
+    if (root && real && !is_legal && cut_to_cache(root)) {
         char blobs[PATH_MAX + 16];
-        char *commit = strrchr(root, '/');
-        if (commit) {
-            *commit = '\0';
-            if (qeff_str_ends_with(qeff_str_of(root), "/snapshots")) {
-                root[strlen(root) - strlen("/snapshots")] = '\0';
-                (void)snprintf(blobs, sizeof blobs, "%s/blobs", root);
-                is_legal = is_inside(blobs, real);
-            }
-        }
+        (void)snprintf(blobs, sizeof blobs, "%s/blobs", root);
+        is_legal = is_inside(blobs, real);
     }
     free(root);
     free(real);

@@ -14,7 +14,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { PENDING_BYTES = 64 * 1024 };
+enum {
+    PENDING_BYTES = 64 * 1024,
+    TEMPORARY_BYTES_MAX = 48, /* of "/.tmp-<pid>-<number>" */
+};
 
 /* Distinguishes the temporaries of one process; other processes differ by pid. */
 static atomic_uint next_temporary;
@@ -206,6 +209,9 @@ qeff_status qeff_folder_stage(const char *path, char out[QEFF_PATH_MAX], qeff_er
     QEFF_TRY(qeff_path_join("", qeff_str_of(path), name, err));
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--)
         name[n - 1] = '\0';
+    if (strlen(name) > QEFF_PATH_MAX - TEMPORARY_BYTES_MAX) /* a cut name is another folder's */
+        return qeff_fail(err, QEFF_ERR_INVALID, "'%.100s…': path of over %d bytes", name,
+                         QEFF_PATH_MAX - TEMPORARY_BYTES_MAX);
     char *slash = strrchr(name, '/');
     if (slash && slash != name) {
         *slash = '\0';
