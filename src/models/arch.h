@@ -5,7 +5,7 @@
 #ifndef MODELS_ARCH_H
 #define MODELS_ARCH_H
 
-#include "graph/builder.h"
+#include "models/blocks.h"
 #include "models/hparams.h"
 
 /** What an auto class may ask of an architecture. */
@@ -14,6 +14,7 @@ enum {
 };
 
 typedef struct qeff_arch_inputs {
+    qeff_checkpoint checkpoint;
     qeff_value input_ids;      /**< [B, T] i64 */
     qeff_value attention_mask; /**< [B, T] i64, 1 = a token */
     qeff_value token_type_ids; /**< [B, T] i64, or QEFF_VALUE_NONE: all 0 */

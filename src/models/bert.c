@@ -45,8 +45,21 @@ static qeff_status check(const qeff_hparams *hp, qeff_error *err)
     return QEFF_OK;
 }
 
-static qeff_value embeddings(qeff_builder *b, const qeff_hparams *hp, const qeff_arch_inputs *in)
+/* What all layers of one model share. */
+typedef struct encoder {
+    const qeff_hparams *hp;
+    qeff_value mask;
+    qeff_norm_names norm_names;
+} encoder;
+
+static qeff_value norm(qeff_builder *b, const encoder *e, qeff_value x)
 {
+    return qeff_block_layer_norm(b, "LayerNorm", x, e->hp->hidden, e->hp->norm_eps, e->norm_names);
+}
+
+static qeff_value embeddings(qeff_builder *b, const encoder *e, const qeff_arch_inputs *in)
+{
+    const qeff_hparams *hp = e->hp;
     qb_enter(b, "embeddings");
     qeff_value x = qb_embedding(b, "word_embeddings", in->input_ids, hp->vocab, hp->hidden);
     const qeff_value type =
@@ -58,40 +71,41 @@ static qeff_value embeddings(qeff_builder *b, const qeff_hparams *hp, const qeff
     const qeff_value position =
         qb_embedding(b, "position_embeddings", ids, hp->n_positions, hp->hidden);
     x = qb_binary(b, QEFF_OP_ADD, x, position);
-    x = qeff_block_layer_norm(b, "LayerNorm", x, hp->hidden, hp->norm_eps);
+    x = norm(b, e, x);
     qb_leave(b);
     return x;
 }
 
-static qeff_value attention(qeff_builder *b, const qeff_hparams *hp, qeff_value x, qeff_value mask)
+static qeff_value attention(qeff_builder *b, const encoder *e, qeff_value x)
 {
+    const qeff_hparams *hp = e->hp;
     const double scale = 1.0 / sqrt((double)(hp->hidden / hp->n_heads));
     qb_enter(b, "attention");
     qb_enter(b, "self");
     const qeff_value q = qb_linear(b, "query", x, hp->hidden, true);
     const qeff_value k = qb_linear(b, "key", x, hp->hidden, true);
     const qeff_value v = qb_linear(b, "value", x, hp->hidden, true);
-    qeff_value h = qb_attention(b, q, k, v, mask, hp->n_heads, scale);
+    qeff_value h = qb_attention(b, q, k, v, e->mask, hp->n_heads, scale);
     qb_leave(b);
     qb_enter(b, "output");
     h = qb_linear(b, "dense", h, hp->hidden, true);
     h = qb_binary(b, QEFF_OP_ADD, h, x);
-    h = qeff_block_layer_norm(b, "LayerNorm", h, hp->hidden, hp->norm_eps);
+    h = norm(b, e, h);
     qb_leave(b);
     qb_leave(b);
     return h;
 }
 
-static qeff_value feed_forward(qeff_builder *b, const qeff_hparams *hp, qeff_value x)
+static qeff_value feed_forward(qeff_builder *b, const encoder *e, qeff_value x)
 {
     qb_enter(b, "intermediate");
-    qeff_value h = qb_linear(b, "dense", x, hp->ffn, true);
-    h = qeff_block_activation(b, hp->activation, h);
+    qeff_value h = qb_linear(b, "dense", x, e->hp->ffn, true);
+    h = qeff_block_activation(b, e->hp->activation, h);
     qb_leave(b);
     qb_enter(b, "output");
-    h = qb_linear(b, "dense", h, hp->hidden, true);
+    h = qb_linear(b, "dense", h, e->hp->hidden, true);
     h = qb_binary(b, QEFF_OP_ADD, h, x);
-    h = qeff_block_layer_norm(b, "LayerNorm", h, hp->hidden, hp->norm_eps);
+    h = norm(b, e, h);
     qb_leave(b);
     return h;
 }
@@ -99,8 +113,8 @@ static qeff_value feed_forward(qeff_builder *b, const qeff_hparams *hp, qeff_val
 /* The first column of x, whatever the mask says of it. */
 static qeff_value pooler(qeff_builder *b, const qeff_hparams *hp, qeff_value x)
 {
-    qb_enter(b, "pooler");
     const int64_t first = 0;
+    qb_enter(b, "pooler");
     const qeff_value index = qb_constant(b, "first_token", QEFF_DTYPE_I64, 0, NULL, &first);
     const qeff_value inputs[] = {x, index};
     const qeff_attribute axis = QEFF_ATTR_INT("axis", 1);
@@ -113,17 +127,21 @@ static qeff_value pooler(qeff_builder *b, const qeff_hparams *hp, qeff_value x)
 
 static qeff_arch_outputs build(qeff_builder *b, const qeff_hparams *hp, const qeff_arch_inputs *in)
 {
-    qeff_value x = embeddings(b, hp, in);
+    encoder e = {.hp = hp, .mask = in->attention_mask, .norm_names = QEFF_NORM_WEIGHT_BIAS};
+    if (qeff_checkpoint_has(&in->checkpoint, "embeddings.LayerNorm.gamma"))
+        e.norm_names = QEFF_NORM_GAMMA_BETA;
+    qeff_value x = embeddings(b, &e, in);
     qb_enter(b, "encoder");
     for (int64_t i = 0; i < hp->n_layers && !qb_has_failed(b); i++) {
         qb_enter(b, "layer.%d", (int)i);
-        x = attention(b, hp, x, in->attention_mask);
-        x = feed_forward(b, hp, x);
+        x = attention(b, &e, x);
+        x = feed_forward(b, &e, x);
         qb_leave(b);
     }
     qb_leave(b);
     qeff_arch_outputs out = {.hidden_states = x, .pooler = QEFF_VALUE_NONE};
-    if (in->wants_pooler && qb_has_weight(b, "pooler.dense.weight")) out.pooler = pooler(b, hp, x);
+    if (in->wants_pooler && qeff_checkpoint_has(&in->checkpoint, "pooler.dense.weight"))
+        out.pooler = pooler(b, hp, x);
     return out;
 }
 

@@ -1,7 +1,9 @@
 /* blocks.c - activations by name, layer norm under both of its names, rows of tables. */
 #include "models/blocks.h"
 
-#include <string.h>
+#include "base/span.h"
+
+#include <stdio.h>
 
 const char *const qeff_block_activations[] = {
     "gelu",          "gelu_python", "gelu_new", "gelu_fast",  "gelu_pytorch_tanh",
@@ -29,14 +31,18 @@ qeff_value qeff_block_activation(qeff_builder *b, const char *name, qeff_value x
     return qb_activation(b, name, x);
 }
 
-qeff_value
-qeff_block_layer_norm(qeff_builder *b, const char *name, qeff_value x, int64_t hidden, double eps)
+bool qeff_checkpoint_has(const qeff_checkpoint *checkpoint, const char *name)
 {
-    qb_enter(b, "%s", name);
-    const bool is_old = !qb_has_weight(b, "weight") && qb_has_weight(b, "gamma");
-    qb_leave(b);
-    if (!is_old) return qb_layer_norm(b, name, x, eps);
+    char full[256];
+    const int n = snprintf(full, sizeof full, "%s%s", checkpoint->prefix, name);
+    return n > 0 && (size_t)n < sizeof full &&
+           qeff_weights_find(checkpoint->weights, qeff_str_of(full)) != NULL;
+}
 
+qeff_value qeff_block_layer_norm(qeff_builder *b, const char *name, qeff_value x, int64_t hidden,
+                                 double eps, qeff_norm_names names)
+{
+    if (names == QEFF_NORM_WEIGHT_BIAS) return qb_layer_norm(b, name, x, eps);
     qb_enter(b, "%s", name);
     const qeff_value gamma = qb_weight(b, "gamma", 1, &hidden);
     const qeff_value beta = qb_weight(b, "beta", 1, &hidden);

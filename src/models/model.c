@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "models/blocks.h"
 #include "models/registry.h"
 
 #include <stdlib.h>
@@ -187,13 +188,15 @@ qeff_status qeff_model_output_dim(const qeff_model *model, const qeff_model_opti
 
 /* --- building ------------------------------------------------------------------------------- */
 
-static void find_prefix(qeff_builder *b, const qeff_arch *arch)
+static qeff_checkpoint find_checkpoint(const qeff_model *model)
 {
-    for (size_t i = 0; arch->prefixes[i]; i++) {
-        qb_set_weight_prefix(b, arch->prefixes[i]);
-        if (qb_has_weight(b, arch->probe)) return;
+    qeff_checkpoint checkpoint = {.weights = model->weights};
+    for (size_t i = 0; model->arch->prefixes[i]; i++) {
+        checkpoint.prefix = model->arch->prefixes[i];
+        if (qeff_checkpoint_has(&checkpoint, model->arch->probe)) return checkpoint;
     }
-    qb_set_weight_prefix(b, arch->prefixes[0]);
+    checkpoint.prefix = model->arch->prefixes[0];
+    return checkpoint;
 }
 
 static qeff_arch_inputs add_inputs(qeff_builder *b, bool with_token_type_ids, bool wants_pooler)
@@ -234,8 +237,9 @@ qeff_status qeff_model_build(const qeff_model *model, const qeff_model_options *
     *out = NULL;
     QEFF_TRY(make_plan(model, o, &p, err));
     QEFF_TRY(qb_create(model->class_name, model->weights, &b, err));
-    find_prefix(b, model->arch);
-    const qeff_arch_inputs in = add_inputs(b, o->with_token_type_ids, p.is_hidden);
+    qeff_arch_inputs in = add_inputs(b, o->with_token_type_ids, p.is_hidden);
+    in.checkpoint = find_checkpoint(model);
+    qb_set_weight_prefix(b, in.checkpoint.prefix);
     add_outputs(b, model, &p, &in);
     return qeff_within(err, qb_finish(b, out, err), "'%s'", model->transformer_folder);
 }

@@ -196,7 +196,7 @@ static qeff_status read_layer_norm(qeff_json root, qeff_st_module *module, qeff_
 
 /* What does not fit, collected so that one message lists all of it. */
 typedef struct misfits {
-    size_t n, used;
+    size_t n, n_dtype, used;
     char text[600];
 } misfits;
 
@@ -244,15 +244,17 @@ static void check_tensor(misfits *m, const qeff_weights *weights, const char *na
     if (t->rank != rank || memcmp(t->shape, shape, rank * sizeof *shape) != 0)
         add_misfit(m, "'%s' has shape [%s], expected [%s]", name, found, wanted);
     else if (t->dtype != QEFF_DTYPE_F32 && t->dtype != QEFF_DTYPE_F16 &&
-             t->dtype != QEFF_DTYPE_BF16)
+             t->dtype != QEFF_DTYPE_BF16) {
+        m->n_dtype++;
         add_misfit(m, "'%s' has dtype %s, expected f32, f16 or bf16", name,
                    qeff_dtype_name(t->dtype));
+    }
 }
 
 static qeff_status open_weights(const char *root, qeff_st_module *module, qeff_error *err)
 {
     char folder[QEFF_PATH_MAX];
-    misfits m = {0, 0, ""};
+    misfits m = {0, 0, 0, ""};
     QEFF_TRY(qeff_path_join_untrusted(root, module->path, folder, err));
     QEFF_TRY(qeff_weights_open(folder, &module->weights, err));
     if (module->kind == QEFF_ST_DENSE) {
@@ -265,8 +267,8 @@ static qeff_status open_weights(const char *root, qeff_st_module *module, qeff_e
         check_tensor(&m, module->weights, "norm.bias", 1, module->n_in, 0);
     }
     if (m.n == 0) return QEFF_OK;
-    return qeff_fail(err, QEFF_ERR_FORMAT, "'%s': tensors that do not fit config.json: %s", folder,
-                     m.text);
+    return qeff_fail(err, m.n == m.n_dtype ? QEFF_ERR_UNSUPPORTED : QEFF_ERR_FORMAT,
+                     "'%s': tensors that do not fit config.json: %s", folder, m.text);
 }
 
 /* --- one module ----------------------------------------------------------------------------- */

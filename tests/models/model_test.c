@@ -411,7 +411,7 @@ TEST(weights, must_be_floating_point)
     const size_t n = bert_tensors(tensors, "");
     find_tensor(tensors, n, "encoder.layer.0.output.dense.weight")->dtype = "I64";
     folder_write_tensors(folder, "model.safetensors", tensors, n);
-    ASSERT_FAILS(build_at(folder, NULL, NULL, &err), QEFF_ERR_FORMAT,
+    ASSERT_FAILS(build_at(folder, NULL, NULL, &err), QEFF_ERR_UNSUPPORTED,
                  "encoder.layer.0.output.dense");
 }
 
