@@ -1,0 +1,81 @@
+/* wordpiece.c - the WordPiece model: greedy, longest piece first.
+ *
+ *   word   = piece ##piece ##piece …        each the longest that the vocabulary holds
+ *   a word of more than max_input_chars_per_word characters, or with a rest that no piece
+ *   starts, is the unknown token as a whole
+ *
+ * From each start all prefixes are hashed in one walk, then looked up from the longest down. */
+#include "base/error.h"
+#include "base/span.h"
+#include "base/utf8.h"
+#include "tokenizer/model.h"
+
+/* Real files say 100. The limit bounds both the stack and the time a hostile vocabulary can take:
+ * each character costs at most this many look-ups. */
+enum { MAX_CHARS = 1000 };
+
+/* The longest piece that starts at `at`, or NULL. */
+static const qeff_vocab_entry *find_longest(const qeff_model *model, qeff_str word, size_t at)
+{
+    const qeff_vocab *vocab = &model->vocab;
+    const qeff_str prefix = at ? model->prefix : (qeff_str){"", 0};
+    const size_t max_bytes = vocab->max_bytes > prefix.size ? vocab->max_bytes - prefix.size : 0;
+    const size_t limit = word.size - at < max_bytes ? word.size - at : max_bytes;
+    uint64_t hashes[MAX_CHARS];
+    uint16_t ends[MAX_CHARS]; /* a character has at most 4 bytes */
+    size_t n = 0;
+    uint64_t hash = at ? model->prefix_hash : qeff_vocab_hash_start(vocab);
+    for (size_t i = 0; i < limit;) {
+        hash = qeff_vocab_hash_byte(vocab, hash, word.data[at + i]);
+        i++;
+        const bool is_boundary =
+            at + i == word.size || ((unsigned char)word.data[at + i] & 0xc0) != 0x80;
+        if (!is_boundary) continue;
+        hashes[n] = hash;
+        ends[n++] = (uint16_t)i;
+    }
+    while (n-- > 0) {
+        const qeff_str part = {word.data + at, ends[n]};
+        const qeff_vocab_entry *e = qeff_vocab_find_hashed(vocab, hashes[n], prefix, part);
+        if (e) return e;
+    }
+    return NULL;
+}
+
+static qeff_status
+tokenize_wordpiece(const qeff_model *model, qeff_str word, qeff_pieces *out, qeff_error *err)
+{
+    /* Bytes bound characters, so the common short word needs no counting. */
+    if (word.size > model->max_chars && qeff_utf8_length(word) > model->max_chars)
+        return qeff_model_append_unk(model, word, out, err);
+    const size_t first = out->n;
+    for (size_t at = 0; at < word.size;) {
+        const qeff_vocab_entry *e = find_longest(model, word, at);
+        if (!e) {
+            out->n = first;
+            return qeff_model_append_unk(model, word, out, err);
+        }
+        const size_t end = at + e->size - (at ? model->prefix.size : 0);
+        if (!qeff_pieces_append(out, (qeff_piece){e->id, (uint32_t)at, (uint32_t)end}))
+            return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+        at = end;
+    }
+    return QEFF_OK;
+}
+
+qeff_status
+qeff_wordpiece_read(qeff_json json, qeff_arena *arena, qeff_model *model, qeff_error *err)
+{
+    qeff_str prefix = {NULL, 0};
+    int64_t max_chars = 0;
+    QEFF_TRY(qeff_json_to_str(qeff_json_find(json, "continuing_subword_prefix"), &prefix, err));
+    QEFF_TRY(qeff_json_to_int(qeff_json_find(json, "max_input_chars_per_word"), 0, MAX_CHARS,
+                              &max_chars, err));
+    model->prefix = qeff_arena_str(arena, prefix);
+    if (!model->prefix.data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    model->prefix_hash =
+        qeff_vocab_hash(&model->vocab, qeff_vocab_hash_start(&model->vocab), model->prefix);
+    model->max_chars = (size_t)max_chars;
+    model->tokenize = tokenize_wordpiece;
+    return QEFF_OK;
+}
