@@ -3,7 +3,6 @@
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H
 
-#include <cmocka.h>
 #include <qeff/base.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+/* needs what stands above */
+#include <cmocka.h>
 
 #define TEST(subject, statement) static void subject##__##statement(void **state_)
 #define RUN(subject, statement)  cmocka_unit_test(subject##__##statement)
