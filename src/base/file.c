@@ -120,7 +120,12 @@ void qeff_file_unmap(qeff_file *file)
 
 void qeff_file_release(const qeff_file *file, qeff_bytes range)
 {
-    if (!file->is_mapped || range.size == 0) return;
+    if (file->is_mapped) qeff_bytes_release(range);
+}
+
+void qeff_bytes_release(qeff_bytes range)
+{
+    if (range.size == 0) return;
     const uintptr_t page = 4096;
     const uintptr_t begin = ((uintptr_t)range.data + page - 1) & ~(page - 1);
     const uintptr_t end = ((uintptr_t)range.data + range.size) & ~(page - 1);

@@ -26,6 +26,9 @@ void qeff_file_unmap(qeff_file *file);
 /** Tells the system that the pages of a mapped range are not needed for now, so that a pass over
  * a large file does not hold all of it in memory. `range` lies inside `file`. */
 void qeff_file_release(const qeff_file *file, qeff_bytes range);
+/** The same for a range that is known to lie in a mapped file. Memory of another kind would lose
+ * its content. */
+void qeff_bytes_release(qeff_bytes range);
 
 /** Reads a regular file of at most `max_bytes` into a heap block; larger: QEFF_ERR_FORMAT. */
 qeff_status qeff_file_read(const char *path, size_t max_bytes, qeff_file *out, qeff_error *err);

@@ -58,8 +58,9 @@ qeff_value qb_ints(qeff_builder *b, const int64_t *values, size_t n); /**< i64 [
 qeff_value qb_borrowed(qeff_builder *b, const qeff_value_info *info);
 
 /** Any node: arity and attributes are checked against ops.def, shapes inferred. The node and its
- * first output are called `scope.name`, or `scope.<op>` with a counter where name is NULL.
- * Returns the first output; further ones follow it (value + 1, …). */
+ * first output are called `scope.name`, or `scope.<op>` where name is NULL; "_1", "_2", … is added
+ * to a name that is taken. Returns the first output; further ones follow it (value + 1, …) and
+ * are called "<first>:1", "<first>:2", …. Absent inputs at the end are dropped. */
 qeff_value qb_node(qeff_builder *b, qeff_op op, const char *name, const qeff_value *inputs,
                    size_t n_inputs, const qeff_attribute *attributes, size_t n_attributes);
 qeff_value qb_unary(qeff_builder *b, qeff_op op, qeff_value x);

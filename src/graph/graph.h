@@ -60,9 +60,18 @@ typedef struct qeff_value_info {
     qeff_shape shape;
     int32_t node;           /**< producer of a RESULT; -1 otherwise */
     qeff_bytes data;        /**< of a WEIGHT: little-endian, row-major, any alignment */
-    int source_fd;          /**< open file that holds `data`, or -1: `data` lives in memory */
+    int source_fd;          /**< open file of which `data` is a mapping, or -1: `data` in memory */
     uint64_t source_offset; /**< of data[0] in that file */
+    bool is_owned;          /**< `data` lies in the graph's arena */
+    /** Elements of a small integer RESULT that are known before run time, such as the operand of a
+     * reshape, [elements of shape]; NULL: unknown. A size without a symbol may be negative; the
+     * symbol QEFF_ELEMENT_UNKNOWN stands for one that is not known. */
+    const qeff_dim *known;
 } qeff_value_info;
+
+#define QEFF_ELEMENT_UNKNOWN "?"
+
+enum { QEFF_KNOWN_ELEMENTS_MAX = 32 };
 
 typedef enum qeff_attribute_kind {
     QEFF_ATTRIBUTE_INT,
@@ -140,11 +149,24 @@ bool qeff_graph_read_ints(const qeff_graph *graph, qeff_value value, size_t max,
 /** The single element of a floating-point or integer weight with one element. */
 bool qeff_graph_read_scalar(const qeff_graph *graph, qeff_value value, double *out);
 
+/** The elements of a rank 0 or 1 integer or bool value, weight or result, as far as they are known
+ * before run time; false where nothing is, or there are over QEFF_KNOWN_ELEMENTS_MAX. */
+bool qeff_graph_read_known(const qeff_graph *graph, qeff_value value,
+                           qeff_dim out[QEFF_KNOWN_ELEMENTS_MAX], size_t *n);
+
+/** Elements of a shape of constants; false where it has named dims or the product overflows. */
+bool qeff_shape_count(const qeff_shape *shape, uint64_t *elements);
+bool qeff_shape_equal(const qeff_shape *a, const qeff_shape *b);
+
 /** Checks that the graph is whole: every input defined before its use, one producer a value,
  * unique names, arity, types and shapes as the op's rule says, outputs produced. The message
  * names the node and what was expected and found.
  * @return QEFF_ERR_FORMAT, QEFF_ERR_NO_MEMORY */
 qeff_status qeff_graph_verify(const qeff_graph *graph, qeff_error *err);
+
+/** The decimal number of fewest digits that means the same float: 1e-12, not 9.99999996e-13. Float
+ * attributes are kept this way, since ONNX has no double ones. */
+double qeff_float_shortest(double value);
 
 /** Stable text: one line an input, weight, node and output. Weights print dtype and shape and,
  * up to 16 elements, their values. The same graph gives the same bytes everywhere. */
