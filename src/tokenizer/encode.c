@@ -286,7 +286,8 @@ static void trim_offsets(const qeff_tokenizer *t, raw_token *tokens, size_t n)
         if (!k->is_added) count_trimmed(qeff_tokenizer_token(t, k->id), &n_leading, &n_trailing);
         if (n_leading > 0) {
             const bool is_first = i == 0 || k->span.begin == 0;
-            if (is_first && t->post_processor.add_prefix_space) n_leading--;
+            /* A single space there is the one that add_prefix_space put. */
+            if (is_first && t->post_processor.add_prefix_space && n_leading == 1) n_leading = 0;
             const int64_t begin = (int64_t)k->span.begin + n_leading;
             k->span.begin = begin < k->span.end ? (int32_t)begin : k->span.end;
         }
