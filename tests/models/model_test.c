@@ -11,6 +11,7 @@
 #include "test.h"
 
 #include "base/span.h"
+#include "formats/npz.h"
 #include "models/model.h"
 #include "models/model_folder.h"
 
@@ -255,6 +256,27 @@ TEST(options, give_the_width_of_the_output)
 
 /* --- folders -------------------------------------------------------------------------------- */
 
+/* The longest text and the width of a vector, as the reference has them. */
+static void expect_reference(const char *folder_path)
+{
+    qeff_error err = {0};
+    qeff_model *model = NULL;
+    qeff_npz *npz = NULL;
+    char path[600];
+    int64_t dim = 0;
+    (void)snprintf(path, sizeof path, "%s/expected.npz", folder_path);
+    ASSERT_OK(qeff_npz_open(path, &npz, &err));
+    ASSERT_OK(qeff_model_open(folder_path, &model, &err));
+    const qeff_st_config *st = qeff_model_st_config(model);
+    const qeff_array *length = qeff_npz_find(npz, QEFF_STR("max_seq_length"));
+    const qeff_array *vectors = qeff_npz_find(npz, QEFF_STR("vectors"));
+    assert_int_equal(st->max_seq_length, qeff_load_u64le(length->data.data));
+    ASSERT_OK(qeff_model_output_dim(model, NULL, &dim, &err));
+    assert_int_equal(st->truncate_dim ? st->truncate_dim : dim, vectors->shape[1]);
+    qeff_model_close(model);
+    qeff_npz_close(npz);
+}
+
 static int visit_golden(const char *name)
 {
     qeff_error err = {0};
@@ -262,6 +284,7 @@ static int visit_golden(const char *name)
     (void)snprintf(path, sizeof path, "sentence_transformers/%s", name);
     const qeff_status status = build_at(golden(path), NULL, NULL, &err);
     if (status) print_error("%s: %s\n", name, err.message);
+    if (!status) expect_reference(golden(path));
     return status == QEFF_OK;
 }
 
