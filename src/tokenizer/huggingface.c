@@ -16,6 +16,7 @@
 enum {
     FILE_BYTES_MAX = 256 << 20,
     SCAN_VALUES_MAX = 3 * QEFF_VOCAB_SIZE_MAX,
+    PADDING_MAX = 1 << 20, /* tokens: bounds what a file can make an encoding take */
 };
 
 static const char *const role_keys[QEFF_TOKEN_ROLES] = {"unk_token", "cls_token", "sep_token",
@@ -145,8 +146,7 @@ static qeff_status read_padding(qeff_json json, qeff_tokenizer *t, qeff_str *pad
     QEFF_TRY(qeff_json_expect(json, QEFF_JSON_OBJECT, err));
     const qeff_json strategy = qeff_json_find(json, "strategy");
     if (qeff_json_kind_of(strategy) == QEFF_JSON_OBJECT) {
-        QEFF_TRY(
-            qeff_json_to_int(qeff_json_find(strategy, "Fixed"), 0, INT32_MAX / 2, &fixed, err));
+        QEFF_TRY(qeff_json_to_int(qeff_json_find(strategy, "Fixed"), 0, PADDING_MAX, &fixed, err));
     } else {
         QEFF_TRY(qeff_json_to_str(strategy, &name, err));
         if (!qeff_str_is(name, "BatchLongest"))
@@ -157,7 +157,7 @@ static qeff_status read_padding(qeff_json json, qeff_tokenizer *t, qeff_str *pad
     if (!o->pad_left && !qeff_str_is(direction, "Right"))
         return qeff_fail(err, QEFF_ERR_FORMAT, "unknown direction '%.*s'",
                          QEFF_STR_ARGS(direction));
-    QEFF_TRY(qeff_json_optional_int(json, "pad_to_multiple_of", 0, INT32_MAX / 2, &unit, err));
+    QEFF_TRY(qeff_json_optional_int(json, "pad_to_multiple_of", 0, PADDING_MAX, &unit, err));
     QEFF_TRY(
         qeff_json_to_int(qeff_json_find(json, "pad_id"), 0, QEFF_VOCAB_SIZE_MAX - 1, &id, err));
     QEFF_TRY(qeff_json_to_int(qeff_json_find(json, "pad_type_id"), 0, INT32_MAX, &type_id, err));

@@ -106,13 +106,10 @@ static qeff_status read_template(qeff_json json, const char *key, qeff_arena *ar
         n_a += list->items[i].kind == QEFF_TEMPLATE_A;
         n_b += list->items[i].kind == QEFF_TEMPLATE_B;
     }
-    if (n_a == 0 || (n_b == 0) == is_pair)
-        return qeff_fail(err, QEFF_ERR_FORMAT, "key '%s': expected %s, found %s", key,
-                         is_pair ? "sequences A and B" : "sequence A and no B",
-                         n_a && n_b ? "both"
-                         : n_a      ? "only A"
-                         : n_b      ? "only B"
-                                    : "neither");
+    if (n_a != 1 || n_b != is_pair)
+        return qeff_fail(err, QEFF_ERR_FORMAT,
+                         "key '%s': expected sequence A once%s, found A %zu times, B %zu times",
+                         key, is_pair ? " and B once" : "", n_a, n_b);
     return keep(list->items, list->n, arena, out, err);
 }
 

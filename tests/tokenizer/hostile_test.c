@@ -260,11 +260,11 @@ TEST(template, refuses_what_it_could_not_fill)
     (void)state_;
     const qeff_status bad = QEFF_ERR_FORMAT;
     assert_refused(&(parts){.post_processor = TEMPLATE("", PIECE_A "," PIECE_B, "2")}, bad,
-                   "key 'single': expected sequence A and no B, found neither");
+                   "key 'single': expected sequence A once, found A 0 times, B 0 times");
     assert_refused(&(parts){.post_processor = TEMPLATE(PIECE_B, PIECE_A "," PIECE_B, "2")}, bad,
-                   "found only B");
+                   "found A 0 times, B 1 times");
     assert_refused(&(parts){.post_processor = TEMPLATE(PIECE_A, PIECE_A, "2")}, bad,
-                   "key 'pair': expected sequences A and B, found only A");
+                   "key 'pair': expected sequence A once and B once, found A 1 times, B 0 times");
     assert_refused(&(parts){.post_processor = TEMPLATE(
                                 PIECE_A ",{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}}",
                                 PIECE_A "," PIECE_B, "2")},

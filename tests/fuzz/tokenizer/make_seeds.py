@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Writes the seed inputs of both targets; texts come from tests/golden/tokenizer/corpus.py."""
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "golden" / "tokenizer"))
+import corpus  # noqa: E402
+
+VOCAB = {t: i for i, t in enumerate(
+    "[PAD] [UNK] [CLS] [SEP] [MASK] hello a ##a b un ##want ##ed . e \u4e2d foo".split())}
+
+
+def main():
+    load, encode = HERE / "corpus_load", HERE / "corpus_encode"
+    load.mkdir(exist_ok=True)
+    encode.mkdir(exist_ok=True)
+    for name, raw in corpus.variants(corpus.base(VOCAB), VOCAB).items():
+        (load / name).write_text(corpus.dumps(raw), encoding="utf-8")
+    raw = corpus.base(VOCAB)
+    del raw["model"]["type"]
+    (load / "old_without_type").write_text(json.dumps(raw))
+    raw["model"]["type"] = "BPE"
+    (load / "unknown_model").write_text(json.dumps(raw))
+    (load / "settings").write_text(corpus.dumps(dict(corpus.base(VOCAB), qeff={
+        "model_max_length": 5, "lowercase": True, "cls_token": "[MASK]"})), encoding="utf-8")
+
+    texts = list(corpus.fixed())[::6] + list(corpus.mixes(150, seed=5))
+    for i, text in enumerate(texts):
+        head = bytes([i % 5, i * 7 % 16, [0, 0, 5, 9][i % 4]])
+        pair = b"\xfe" + texts[i - 1].encode() if i % 3 == 2 else b""
+        (encode / ("%03d" % i)).write_bytes(head + text.encode() + pair)
+    for i, data in enumerate([b"\xff\xc0\x80", b"\xe2\x82", b"a\xf0\x9f\x98b", b"\xed\xa0\x80"]):
+        (encode / ("invalid_%d" % i)).write_bytes(bytes([i, 0, 0]) + data)
+
+
+if __name__ == "__main__":
+    main()
