@@ -146,16 +146,17 @@ static qeff_status model_folder(qeff_auto_model *model, char out[QEFF_PATH_MAX],
 static qeff_status export_graph(qeff_auto_model *model, const char *folder, qeff_error *err)
 {
     qeff_graph *graph = NULL, *lowered = NULL;
-    const qeff_onnx_metadata metadata[] = {
+    const qeff_onnx_property properties[] = {
         {QEFF_STR("qeff_version"), qeff_str_of(qeff_version())},
         {QEFF_STR("architecture"), model->base.text.architecture},
         {QEFF_STR("pooling"), model->base.text.pooling},
     };
+    const qeff_onnx_metadata metadata = {properties, sizeof properties / sizeof properties[0]};
     qeff_status status = qeff_model_build(model->base.model, &model->base.options, &graph, err);
     if (!status) status = qeff_pipeline_for_export(graph, &lowered, err);
     if (!status)
-        status = qeff_onnx_export(lowered, folder, qeff_model_class(model->base.model), metadata,
-                                  sizeof metadata / sizeof metadata[0], err);
+        status =
+            qeff_onnx_export(lowered, folder, qeff_model_class(model->base.model), &metadata, err);
     qeff_graph_destroy(lowered);
     qeff_graph_destroy(graph);
     return status;

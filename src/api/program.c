@@ -63,6 +63,6 @@ qeff_status qeff_program_compile_onnx(const char *onnx_path, const char *folder,
     QEFF_TRY(qeff_onnx_import(onnx_path, &graph, &model, err));
     const qeff_status status = compile_imported(graph, folder, options, err);
     qeff_graph_destroy(graph);
-    qeff_onnx_model_close(model);
+    qeff_onnx_close(model);
     return status;
 }
