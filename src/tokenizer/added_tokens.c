@@ -54,7 +54,7 @@ static size_t strip_right(qeff_cutter *cutter, size_t end)
 }
 
 /* The next accepted match as a token part; false where there is none. */
-static bool next_token(qeff_cutter *cutter, qeff_part *part)
+static bool next_token(qeff_cutter *cutter, qeff_text_part *part)
 {
     while (cutter->n_used < cutter->hits->n) {
         const qeff_hit hit = cutter->hits->items[cutter->hits->n - ++cutter->n_used];
@@ -67,13 +67,13 @@ static bool next_token(qeff_cutter *cutter, qeff_part *part)
             begin =
                 begin > cutter->done ? strip_left(cutter->text, begin, cutter->done) : cutter->done;
         if (token->rstrip) end = strip_right(cutter, end);
-        *part = (qeff_part){begin, end, token};
+        *part = (qeff_text_part){begin, end, token};
         return true;
     }
     return false;
 }
 
-bool qeff_cutter_next(qeff_cutter *cutter, qeff_part *part)
+bool qeff_cutter_next(qeff_cutter *cutter, qeff_text_part *part)
 {
     if (cutter->has_pending) {
         *part = cutter->pending;
@@ -87,11 +87,11 @@ bool qeff_cutter_next(qeff_cutter *cutter, qeff_part *part)
         if (before >= part->begin) return true;
         cutter->pending = *part;
         cutter->has_pending = true;
-        *part = (qeff_part){before, part->begin, NULL};
+        *part = (qeff_text_part){before, part->begin, NULL};
         return true;
     }
     if (cutter->done >= cutter->text.size) return false;
-    *part = (qeff_part){cutter->done, cutter->text.size, NULL};
+    *part = (qeff_text_part){cutter->done, cutter->text.size, NULL};
     cutter->done = cutter->text.size;
     return true;
 }

@@ -47,10 +47,10 @@ const qeff_added_token *qeff_added_tokens_find(const qeff_added_tokens *tokens, 
 
 /** A part of a text: bytes [begin, end), and the token that it is; NULL: text for what follows.
  * Parts are in order; a token that strips may reach over the next one's start. */
-typedef struct qeff_part {
+typedef struct qeff_text_part {
     size_t begin, end;
     const qeff_added_token *token;
-} qeff_part;
+} qeff_text_part;
 
 /** Cuts a text into parts. Zero-initialise but for the first four, whose hits come from
  * qeff_matcher_scan(). */
@@ -59,16 +59,16 @@ typedef struct qeff_cutter {
     const qeff_added_pass *pass;
     qeff_str text;
     const qeff_hits *hits;
-    size_t n_used;     /**< hits looked at, from the last one on */
-    size_t matched;    /**< end of the last match, accepted or not */
-    size_t done;       /**< end of the last part */
-    size_t space_end;  /**< end of a run of white space that was measured already */
-    qeff_part pending; /**< token part that follows a text part */
+    size_t n_used;          /**< hits looked at, from the last one on */
+    size_t matched;         /**< end of the last match, accepted or not */
+    size_t done;            /**< end of the last part */
+    size_t space_end;       /**< end of a run of white space that was measured already */
+    qeff_text_part pending; /**< token part that follows a text part */
     bool has_pending;
 } qeff_cutter;
 
 /** The next part that is not empty; false at the end. */
-bool qeff_cutter_next(qeff_cutter *cutter, qeff_part *part);
+bool qeff_cutter_next(qeff_cutter *cutter, qeff_text_part *part);
 
 void qeff_added_tokens_deinit(qeff_added_tokens *tokens);
 

@@ -99,7 +99,7 @@ add_added_token(encoder *e, const qeff_added_token *token, qeff_str text, qeff_s
 /* Words of [begin, end) of normalized text, and their tokens. */
 static qeff_status add_words(encoder *e, qeff_view text, size_t begin, size_t end)
 {
-    const qeff_model *model = &e->tokenizer->model;
+    const qeff_token_model *model = &e->tokenizer->model;
     qeff_pieces *pieces = &e->w->pieces;
     qeff_ranges *words = NULL;
     const qeff_range piece = {(uint32_t)begin, (uint32_t)end};
@@ -137,7 +137,7 @@ static qeff_status add_text(encoder *e, qeff_view original)
                           .pass = &t->added.passes[1],
                           .text = {text.data, text.size},
                           .hits = hits};
-    for (qeff_part part; qeff_cutter_next(&cutter, &part);) {
+    for (qeff_text_part part; qeff_cutter_next(&cutter, &part);) {
         if (!part.token) {
             QEFF_TRY(add_words(e, text, part.begin, part.end));
             continue;
@@ -171,7 +171,7 @@ static qeff_status encode_sequence(encoder *e, qeff_str text)
     /* Character indices of the last part's start and end; starts never go back. */
     size_t begin_at = 0, end_at = 0;
     int32_t begin = 0, end = 0;
-    for (qeff_part part; qeff_cutter_next(&cutter, &part);) {
+    for (qeff_text_part part; qeff_cutter_next(&cutter, &part);) {
         if (e->aligned) {
             begin += count_chars(text, begin_at, part.begin);
             if (end_at <= part.begin || end_at > part.end) {

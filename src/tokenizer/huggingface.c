@@ -203,11 +203,11 @@ static bool has_settings(qeff_str text)
     bool found = false;
     const qeff_json_limits limits = {.max_bytes = FILE_BYTES_MAX, .max_values = SCAN_VALUES_MAX};
     qeff_json_scan scan;
-    for (size_t i = 0; i + 6 <= text.size && !found; i++) {
-        const char *quote = memchr(text.data + i, '"', text.size - i);
-        if (!quote) return false;
-        i = (size_t)(quote - text.data);
-        found = text.size - i >= 6 && memcmp(quote, "\"qeff\"", 6) == 0;
+    for (size_t i = 1; i < text.size && !found; i++) {
+        const char *q = memchr(text.data + i, 'q', text.size - i);
+        if (!q) return false;
+        i = (size_t)(q - text.data);
+        found = q[-1] == '"' && text.size - i >= 5 && memcmp(q, "qeff\"", 5) == 0;
     }
     if (!found) return false; /* the usual case, without a scan */
     qeff_json_scan_init(&scan, text, &limits, NULL);
@@ -296,7 +296,8 @@ static qeff_status read_components(qeff_json root, qeff_tokenizer *t, qeff_error
     if (is_given(own)) QEFF_TRY(qeff_within(err, read_settings(own, t, err), "key 'qeff'"));
     QEFF_TRY(keep_settings(t, err));
     if (!is_given(model)) return qeff_fail(err, QEFF_ERR_FORMAT, "key 'model' is missing");
-    QEFF_TRY(qeff_within(err, qeff_model_read(model, &t->arena, &t->model, err), "key 'model'"));
+    QEFF_TRY(
+        qeff_within(err, qeff_token_model_read(model, &t->arena, &t->model, err), "key 'model'"));
     QEFF_TRY(
         qeff_within(err,
                     qeff_normalizer_read(qeff_json_find(root, "normalizer"), t->settings.lowercase,

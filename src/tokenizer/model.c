@@ -21,8 +21,8 @@ void qeff_pieces_deinit(qeff_pieces *pieces)
     *pieces = (qeff_pieces){0};
 }
 
-qeff_status
-qeff_model_append_unk(const qeff_model *model, qeff_str word, qeff_pieces *out, qeff_error *err)
+qeff_status qeff_token_model_append_unk(const qeff_token_model *model, qeff_str word,
+                                        qeff_pieces *out, qeff_error *err)
 {
     if (model->unk_id < 0)
         return qeff_fail(err, QEFF_ERR_FORMAT,
@@ -34,28 +34,29 @@ qeff_model_append_unk(const qeff_model *model, qeff_str word, qeff_pieces *out, 
 }
 
 static qeff_status
-tokenize_wordlevel(const qeff_model *model, qeff_str word, qeff_pieces *out, qeff_error *err)
+tokenize_wordlevel(const qeff_token_model *model, qeff_str word, qeff_pieces *out, qeff_error *err)
 {
     const int32_t id = qeff_vocab_find(&model->vocab, word);
-    if (id < 0) return qeff_model_append_unk(model, word, out, err);
+    if (id < 0) return qeff_token_model_append_unk(model, word, out, err);
     if (!qeff_pieces_append(out, (qeff_piece){id, 0, (uint32_t)word.size}))
         return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
     return QEFF_OK;
 }
 
 qeff_status
-qeff_wordlevel_read(qeff_json json, qeff_arena *arena, qeff_model *model, qeff_error *err)
+qeff_wordlevel_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err)
 {
     (void)json, (void)arena, (void)err;
     model->tokenize = tokenize_wordlevel;
     return QEFF_OK;
 }
 
-qeff_status qeff_model_read(qeff_json json, qeff_arena *arena, qeff_model *model, qeff_error *err)
+qeff_status
+qeff_token_model_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err)
 {
     static const struct {
         const char *name;
-        qeff_status (*read)(qeff_json, qeff_arena *, qeff_model *, qeff_error *);
+        qeff_status (*read)(qeff_json, qeff_arena *, qeff_token_model *, qeff_error *);
     } types[] = {{"WordPiece", qeff_wordpiece_read}, {"WordLevel", qeff_wordlevel_read}};
 
     qeff_str type = {NULL, 0}, unk = {NULL, 0};

@@ -26,15 +26,15 @@ typedef struct qeff_pieces {
 bool qeff_pieces_append(qeff_pieces *pieces, qeff_piece piece);
 void qeff_pieces_deinit(qeff_pieces *pieces);
 
-typedef struct qeff_model qeff_model;
+typedef struct qeff_token_model qeff_token_model;
 
 /** Appends the tokens of `word`, which is not empty.
  * @return QEFF_ERR_FORMAT (unknown word, and no unknown token), QEFF_ERR_NO_MEMORY */
-typedef qeff_status (*qeff_model_tokenize)(const qeff_model *model, qeff_str word, qeff_pieces *out,
-                                           qeff_error *err);
+typedef qeff_status (*qeff_token_model_tokenize)(const qeff_token_model *model, qeff_str word,
+                                                 qeff_pieces *out, qeff_error *err);
 
-struct qeff_model {
-    qeff_model_tokenize tokenize;
+struct qeff_token_model {
+    qeff_token_model_tokenize tokenize;
     qeff_vocab vocab;
     qeff_str unk;    /**< text of the unknown token, in the tokenizer's arena */
     int32_t unk_id;  /**< -1: not in the vocabulary */
@@ -45,16 +45,17 @@ struct qeff_model {
 
 /** Reads the "model" of a tokenizer.json; its vocabulary is in `model->vocab` already.
  * @return QEFF_ERR_FORMAT, QEFF_ERR_UNSUPPORTED (names the type), QEFF_ERR_NO_MEMORY */
-qeff_status qeff_model_read(qeff_json json, qeff_arena *arena, qeff_model *model, qeff_error *err);
+qeff_status
+qeff_token_model_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err);
 
 /** The whole word as the unknown token. */
-qeff_status
-qeff_model_append_unk(const qeff_model *model, qeff_str word, qeff_pieces *out, qeff_error *err);
+qeff_status qeff_token_model_append_unk(const qeff_token_model *model, qeff_str word,
+                                        qeff_pieces *out, qeff_error *err);
 
-/** Readers of the models, called by qeff_model_read(). */
+/** Readers of the models, called by qeff_token_model_read(). */
 qeff_status
-qeff_wordpiece_read(qeff_json json, qeff_arena *arena, qeff_model *model, qeff_error *err);
+qeff_wordpiece_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err);
 qeff_status
-qeff_wordlevel_read(qeff_json json, qeff_arena *arena, qeff_model *model, qeff_error *err);
+qeff_wordlevel_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err);
 
 #endif /* TOKENIZER_MODEL_H */

@@ -25,7 +25,7 @@ struct qeff_tokenizer {
     qeff_tokenizer_settings settings;
     qeff_normalizer normalizer;
     qeff_pre_tokenizer pre_tokenizer;
-    qeff_model model;
+    qeff_token_model model;
     qeff_added_tokens added;
     qeff_post_processor post_processor;
     qeff_decoder decoder;

@@ -15,7 +15,7 @@
 enum { MAX_CHARS = 1000 };
 
 /* The longest piece that starts at `at`, or NULL. */
-static const qeff_vocab_entry *find_longest(const qeff_model *model, qeff_str word, size_t at)
+static const qeff_vocab_entry *find_longest(const qeff_token_model *model, qeff_str word, size_t at)
 {
     const qeff_vocab *vocab = &model->vocab;
     const qeff_str prefix = at ? model->prefix : (qeff_str){"", 0};
@@ -43,17 +43,17 @@ static const qeff_vocab_entry *find_longest(const qeff_model *model, qeff_str wo
 }
 
 static qeff_status
-tokenize_wordpiece(const qeff_model *model, qeff_str word, qeff_pieces *out, qeff_error *err)
+tokenize_wordpiece(const qeff_token_model *model, qeff_str word, qeff_pieces *out, qeff_error *err)
 {
     /* Bytes bound characters, so the common short word needs no counting. */
     if (word.size > model->max_chars && qeff_utf8_length(word) > model->max_chars)
-        return qeff_model_append_unk(model, word, out, err);
+        return qeff_token_model_append_unk(model, word, out, err);
     const size_t first = out->n;
     for (size_t at = 0; at < word.size;) {
         const qeff_vocab_entry *e = find_longest(model, word, at);
         if (!e) {
             out->n = first;
-            return qeff_model_append_unk(model, word, out, err);
+            return qeff_token_model_append_unk(model, word, out, err);
         }
         const size_t end = at + e->size - (at ? model->prefix.size : 0);
         if (!qeff_pieces_append(out, (qeff_piece){e->id, (uint32_t)at, (uint32_t)end}))
@@ -64,7 +64,7 @@ tokenize_wordpiece(const qeff_model *model, qeff_str word, qeff_pieces *out, qef
 }
 
 qeff_status
-qeff_wordpiece_read(qeff_json json, qeff_arena *arena, qeff_model *model, qeff_error *err)
+qeff_wordpiece_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err)
 {
     qeff_str prefix = {NULL, 0};
     int64_t max_chars = 0;
