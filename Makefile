@@ -31,6 +31,7 @@ run:
 	@tools/setup/build.sh release qeff_cli $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
 	@tools/setup/venv.sh
 	@tools/setup/model.sh
+	@echo '$$ $(QEFF) embed $(MODEL) "'"$$TEXT"'"' >&2
 	@$(QEFF) embed $(MODEL) -- "$$TEXT"
 
 test:
