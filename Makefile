@@ -66,7 +66,8 @@ bench:
 fuzz:
 	@tools/setup/packages.sh run check
 	@tools/setup/build.sh fuzz all $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
-	@tools/fuzz.sh $(FUZZ_SECONDS)
+	@tools/setup/build.sh release
+	@python3 -B tools/fuzz.py build/fuzz build/release $(FUZZ_SECONDS)
 
 install:
 	@tools/setup/packages.sh run

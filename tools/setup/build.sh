@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures build/<preset> once and brings targets up to date: build.sh PRESET TARGET… [-- CMAKE_ARG…]
+# Configures build/<preset> once and brings targets up to date: build.sh PRESET [TARGET…] [-- CMAKE_ARG…]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tools/setup/say.sh
@@ -18,6 +18,7 @@ if ! [ -e "$folder/build.ninja" ] || [ $# -gt 0 ]; then
     [ -e "$folder/build.ninja" ] || say "configuring $folder"
     quietly "configure-$preset" cmake --preset "$preset" -DQEFF_WERROR=OFF "$@"
 fi
+[ ${#targets[@]} -gt 0 ] || exit 0
 # A build that has nothing to do says nothing.
 if ! ninja -C "$folder" -n "${targets[@]}" | grep -q 'no work to do'; then
     say "building $folder"
