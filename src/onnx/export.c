@@ -155,6 +155,26 @@ static void put_attribute(qeff_buffer *out, const qeff_attribute *a)
     qeff_protobuf_end(out, mark);
 }
 
+/* value and dtype of the graph's node are one tensor of one element in the file. */
+static void put_fill(qeff_buffer *out, const qeff_node *node)
+{
+    uint8_t element[8] = {0};
+    const int64_t type = qeff_node_int(node, "dtype", qeff_dtype_get(QEFF_DTYPE_F32)->onnx);
+    const qeff_dtype dtype = qeff_dtype_from_onnx(type);
+    const qeff_attribute *value = qeff_node_find_attribute(node, "value");
+    if (!value && dtype == QEFF_DTYPE_F32) return;     /* the default */
+    (void)qeff_onnx_write_fill(dtype, value, element); /* its shape rule has checked it */
+    const size_t mark = qeff_protobuf_begin(out, NODE_ATTRIBUTE);
+    qeff_protobuf_put_str(out, ATTRIBUTE_NAME, QEFF_STR("value"));
+    const size_t tensor = qeff_protobuf_begin(out, ATTRIBUTE_T);
+    qeff_protobuf_put_int(out, TENSOR_DIMS, 1);
+    qeff_protobuf_put_int(out, TENSOR_DATA_TYPE, type);
+    qeff_protobuf_put_bytes(out, TENSOR_RAW_DATA, (qeff_bytes){element, qeff_dtype_size(dtype)});
+    qeff_protobuf_end(out, tensor);
+    qeff_protobuf_put_int(out, ATTRIBUTE_TYPE, ATTRIBUTE_TYPE_TENSOR);
+    qeff_protobuf_end(out, mark);
+}
+
 static void emit_node(exporter *e, const qeff_node *node)
 {
     qeff_buffer *out = &e->part;
@@ -171,6 +191,7 @@ static void emit_node(exporter *e, const qeff_node *node)
     for (size_t i = 0; i < node->n_attributes; i++)
         if (!qeff_onnx_is_implied(node->op, node->attributes[i].name))
             put_attribute(out, &node->attributes[i]);
+    if (node->op == QEFF_OP_CONSTANT_OF_SHAPE) put_fill(out, node);
     qeff_protobuf_end(out, mark);
     flush_part(e);
 }

@@ -105,10 +105,12 @@ list_parts(qeff_onnx_importer *im, qeff_protobuf message, graph_parts *parts, qe
  */
 
 /* Counts names while `items` is NULL, else collects them. */
-static void add_name(qeff_onnx_names *names, qeff_str text, uint32_t flags)
+static void add_name(qeff_onnx_importer *im, qeff_onnx_names *names, qeff_str text, uint32_t flags)
 {
     if (names->items)
         names->items[names->n_items] = (qeff_onnx_name){text, (int32_t)names->n_items, flags};
+    else
+        im->names_bytes += text.size;
     names->n_items++;
 }
 
@@ -124,7 +126,7 @@ static qeff_status add_part_names(qeff_onnx_importer *im, const part_list *list,
         QEFF_TRY(qeff_protobuf_status(&r, err));
         QEFF_TRY(qeff_onnx_check_name(name, what, err));
         if (name.size == 0) return qeff_fail(err, QEFF_ERR_FORMAT, "%s without a name", what);
-        add_name(&im->values, name, flags);
+        add_name(im, &im->values, name, flags);
     }
     return QEFF_OK;
 }
@@ -139,11 +141,11 @@ static qeff_status add_node_names(qeff_onnx_importer *im, const part_list *nodes
             if (r.field != NODE_OUTPUT) continue;
             const qeff_str name = qeff_protobuf_str(&r);
             QEFF_TRY(qeff_onnx_check_name(name, "value", err));
-            if (name.size) add_name(&im->values, name, QEFF_ONNX_NAME_RESULT);
+            if (name.size) add_name(im, &im->values, name, QEFF_ONNX_NAME_RESULT);
         }
         QEFF_TRY(qeff_protobuf_status(&r, err));
         QEFF_TRY(qeff_onnx_check_name(node_name, "node", err));
-        if (node_name.size) add_name(&im->nodes, node_name, 0);
+        if (node_name.size) add_name(im, &im->nodes, node_name, 0);
     }
     return QEFF_OK;
 }
@@ -178,12 +180,28 @@ static qeff_status merge_twins(qeff_onnx_names *names, qeff_error *err)
     return QEFF_OK;
 }
 
+/* What a graph may come to take in memory, by the worst files that the tests know: a node of little
+ * more than its operator can have eight dims that are named after its output. */
+static qeff_status
+check_structure(const qeff_onnx_importer *im, const graph_parts *parts, qeff_error *err)
+{
+    enum { NODE_BYTES = 1200, WEIGHT_BYTES = 400, NAME_FACTOR = 10 };
+    const size_t n_weights = parts->inputs.n_items + parts->initializers.n_items;
+    const size_t bytes = parts->nodes.n_items * NODE_BYTES + n_weights * WEIGHT_BYTES +
+                         im->names_bytes * NAME_FACTOR;
+    if (bytes <= QEFF_ONNX_STRUCTURE_MAX) return QEFF_OK;
+    return qeff_fail(err, QEFF_ERR_UNSUPPORTED,
+                     "%zu nodes, %zu inputs and initializers, and %zu bytes of names are too many",
+                     parts->nodes.n_items, n_weights, im->names_bytes);
+}
+
 static qeff_status collect_names(qeff_onnx_importer *im, const graph_parts *parts, qeff_error *err)
 {
     QEFF_TRY(add_names(im, parts, err)); /* counts */
     if (im->values.n_items > QEFF_ONNX_VALUES_MAX)
         return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "%zu values exceed the limit of %d",
                          im->values.n_items, QEFF_ONNX_VALUES_MAX);
+    QEFF_TRY(check_structure(im, parts, err));
     im->values.items = qeff_arena_array(&im->scratch, im->values.n_items, sizeof *im->values.items);
     im->nodes.items = qeff_arena_array(&im->scratch, im->nodes.n_items, sizeof *im->nodes.items);
     if (!im->values.items || !im->nodes.items)

@@ -3,9 +3,11 @@
  * What moved between attribute and input over the opsets is evened out here:
  *   Squeeze, Unsqueeze, ReduceSum   axes: attribute before 13, then input    -> input
  *   ReduceMean, Max, Min, L2        axes: attribute before 18, then input    -> attribute
- *   Split                           parts: attribute before 13, then input   -> input
+ *   Split                           parts: attribute before 13, then input   -> input, or their
+ *                                   number (attribute since 18)              -> attribute
  * Constant nodes become weights. An Identity without a name in front of an output only gives the
  * output its name, and is dropped. */
+#include "base/dtype.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "graph/op.h"
@@ -14,8 +16,7 @@
 #include "onnx/operators.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <math.h>
 
 enum {
     ATTRIBUTES_MAX = 16,
@@ -224,19 +225,6 @@ static qeff_status read_operands(qeff_onnx_importer *im, qeff_protobuf r, node *
 /* --- attributes ---------------------------------------------------------------------------------
  */
 
-/* The number that an author wrote is the shortest one that gives the same float: 1e-12, not
- * 9.99999996e-13. Both calls follow the same locale. */
-static double shortest_double(float f)
-{
-    for (int digits = 1; digits <= 9; digits++) {
-        char text[40];
-        (void)snprintf(text, sizeof text, "%.*e", digits - 1, (double)f);
-        const double value = strtod(text, NULL);
-        if ((float)value == f) return value;
-    }
-    return (double)f; /* not a number */
-}
-
 static int type_of_kind(qeff_attribute_kind kind)
 {
     switch (kind) {
@@ -266,7 +254,7 @@ static qeff_status convert_attribute(const attribute *a, const qeff_onnx_attribu
     *out = (qeff_attribute){.name = rule->name,
                             .kind = rule->kind,
                             .i = a->i,
-                            .f = shortest_double(a->f),
+                            .f = (double)a->f,
                             .ints = a->ints,
                             .n_ints = a->n_ints,
                             .s = a->s};
@@ -287,10 +275,8 @@ static void remove_out(node *n, const char *name)
         if (strcmp(n->out[i].name, name) == 0) n->out[i--] = n->out[--n->n_out];
 }
 
-static qeff_status
-convert_attributes(const qeff_onnx_importer *im, qeff_op op, node *n, qeff_error *err)
+static qeff_status convert_attributes(qeff_op op, node *n, qeff_error *err)
 {
-    (void)im;
     const qeff_onnx_operator *operator= qeff_onnx_operator_get(op);
     for (size_t i = 0; i < n->n_attributes; i++) {
         const attribute *a = &n->attributes[i];
@@ -355,6 +341,44 @@ move_axes_to_attribute(qeff_onnx_importer *im, qeff_op *op, node *n, qeff_error 
     return QEFF_OK;
 }
 
+/* Split makes as many parts as it has outputs; an operand with their sizes says the same. */
+static qeff_status count_parts(qeff_onnx_importer *im, node *n, qeff_error *err)
+{
+    const qeff_attribute *declared = find_out(n, "num_outputs");
+    if (declared && declared->i != (int64_t)n->n_outputs)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "%" PRId64 " parts for %zu outputs", declared->i,
+                         n->n_outputs);
+    remove_out(n, "num_outputs");
+    QEFF_TRY(move_to_input(im, n, "split", err));
+    if (n->n_inputs < 2 || n->inputs[1] == QEFF_VALUE_NONE)
+        n->out[n->n_out++] = QEFF_ATTR_INT("num_outputs", (int64_t)n->n_outputs);
+    return QEFF_OK;
+}
+
+/* ConstantOfShape: the tensor "value" has one element, and its type is that of the result. The
+ * graph's node leaves out a value of 0 and the type f32, as ONNX leaves out a float of 0. */
+static qeff_status read_fill(qeff_onnx_importer *im, node *n, qeff_error *err)
+{
+    qeff_onnx_tensor tensor;
+    if (n->n_attributes == 0) return QEFF_OK;
+    const attribute *a = &n->attributes[0]; /* no other is known to the operator */
+    QEFF_TRY(expect_type(a, ATTRIBUTE_TYPE_TENSOR, err));
+    if (!a->has_tensor) return qeff_fail(err, QEFF_ERR_FORMAT, "attribute 'value' is empty");
+    QEFF_TRY(qeff_onnx_read_tensor(im->model, a->tensor, &tensor, err));
+    if (tensor.data.size != qeff_dtype_size(tensor.dtype))
+        return qeff_fail(err, QEFF_ERR_FORMAT, "attribute 'value': expected one element");
+    qeff_attribute fill;
+    if (!qeff_onnx_read_fill(tensor.dtype, tensor.data, &fill))
+        return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "attribute 'value': %s that is not supported",
+                         qeff_dtype_name(tensor.dtype));
+    const bool is_zero =
+        fill.kind == QEFF_ATTRIBUTE_INT ? fill.i == 0 : fill.f == 0 && !signbit(fill.f);
+    if (!is_zero) n->out[n->n_out++] = fill;
+    if (tensor.dtype != QEFF_DTYPE_F32)
+        n->out[n->n_out++] = QEFF_ATTR_INT("dtype", qeff_dtype_get(tensor.dtype)->onnx);
+    return QEFF_OK;
+}
+
 static bool is_reduction(qeff_op op)
 {
     return op == QEFF_OP_REDUCE_MEAN || op == QEFF_OP_REDUCE_MAX || op == QEFF_OP_REDUCE_MIN ||
@@ -366,6 +390,12 @@ static qeff_status even_out(qeff_onnx_importer *im, qeff_op *op, node *n, qeff_e
     if (is_reduction(*op)) return move_axes_to_attribute(im, op, n, err);
     if (*op == QEFF_OP_SQUEEZE || *op == QEFF_OP_UNSQUEEZE || *op == QEFF_OP_REDUCE_SUM)
         return move_to_input(im, n, "axes", err);
+    if (*op == QEFF_OP_SPLIT) return count_parts(im, n, err);
+    if (*op == QEFF_OP_CONSTANT_OF_SHAPE) return read_fill(im, n, err);
+    if (*op == QEFF_OP_CAST) { /* only of interest where the target is an 8-bit float */
+        remove_out(n, "saturate");
+        remove_out(n, "round_mode");
+    }
     return QEFF_OK;
 }
 
@@ -492,7 +522,7 @@ static qeff_status import_operator(qeff_onnx_importer *im, qeff_op op, node *n, 
         set_result(im, n->outputs[0], n->inputs[0]);
         return QEFF_OK;
     }
-    QEFF_TRY(convert_attributes(im, op, n, err));
+    QEFF_TRY(convert_attributes(op, n, err));
     QEFF_TRY(even_out(im, &op, n, err));
     if (qb_has_failed(im->builder)) return QEFF_OK;
     return add_node(im, op, n, err);

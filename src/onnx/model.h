@@ -89,6 +89,7 @@ typedef struct qeff_onnx_importer {
     qeff_arena node_memory; /**< emptied after each node */
     qeff_onnx_names values;
     qeff_onnx_names nodes;
+    size_t names_bytes; /**< of both */
 } qeff_onnx_importer;
 
 /** A NodeProto becomes a node, a weight, or another name for an existing value. A failure of the

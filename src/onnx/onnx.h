@@ -15,10 +15,12 @@ enum {
 
     /* Read: what the format allows, cut so that a refused file cannot take more than 64 MiB. */
     QEFF_ONNX_OPSET_MAX = 25,
-    QEFF_ONNX_NODES_MAX = 50000,
-    QEFF_ONNX_VALUES_MAX = 100000, /**< inputs, initializers and node outputs together */
-    QEFF_ONNX_NAME_MAX = 4096,     /**< bytes of any name */
-    QEFF_ONNX_FILES_MAX = 1000     /**< external data files of a model */
+    QEFF_ONNX_NODES_MAX = 30000,
+    QEFF_ONNX_VALUES_MAX = 60000,       /**< inputs, initializers and node outputs together */
+    QEFF_ONNX_OUTPUTS_MAX = 10000,      /**< of the graph */
+    QEFF_ONNX_NAME_MAX = 4096,          /**< bytes of any name */
+    QEFF_ONNX_STRUCTURE_MAX = 60000000, /**< bytes that nodes, values and names may come to take */
+    QEFF_ONNX_FILES_MAX = 1000          /**< external data files of a model */
 };
 
 /** One entry of the model's metadata_props. */

@@ -6,6 +6,7 @@
  * changes its meaning again up to opset 25. */
 #include "onnx/operators.h"
 
+#include "base/dtype.h"
 #include "base/span.h"
 
 #define INT(n)                                                                                     \
@@ -105,5 +106,105 @@ const qeff_onnx_attribute_rule *qeff_onnx_operator_find_attribute(qeff_op op, qe
 
 bool qeff_onnx_is_implied(qeff_op op, const char *name)
 {
-    return op == QEFF_OP_SPLIT && qeff_str_is(QEFF_STR("num_outputs"), name);
+    const qeff_str text = qeff_str_of(name);
+    if (op == QEFF_OP_SPLIT) return qeff_str_is(text, "num_outputs");
+    if (op != QEFF_OP_CONSTANT_OF_SHAPE) return false;
+    return qeff_str_is(text, "value") || qeff_str_is(text, "dtype");
+}
+
+bool qeff_onnx_write_fill(qeff_dtype dtype, const qeff_attribute *value, uint8_t out[8])
+{
+    const bool is_int = value && value->kind == QEFF_ATTRIBUTE_INT;
+    const double real = !value ? 0 : is_int ? (double)value->i : value->f;
+    const float single = (float)real;
+    uint64_t bits64 = 0;
+    uint32_t bits32 = 0;
+    memcpy(&bits64, &real, sizeof bits64);
+    memcpy(&bits32, &single, sizeof bits32);
+    switch (dtype) {
+    case QEFF_DTYPE_F64:
+        qeff_store_u64le(out, bits64);
+        return true;
+    case QEFF_DTYPE_F32:
+        qeff_store_u64le(out, bits32);
+        return true;
+    case QEFF_DTYPE_F16:
+        qeff_store_u64le(out, qeff_f32_to_f16(single));
+        return true;
+    case QEFF_DTYPE_BF16:
+        qeff_store_u64le(out, bits32 >> 16);
+        return true;
+    case QEFF_DTYPE_I64:
+    case QEFF_DTYPE_I32:
+    case QEFF_DTYPE_I16:
+    case QEFF_DTYPE_I8:
+    case QEFF_DTYPE_U64:
+    case QEFF_DTYPE_U32:
+    case QEFF_DTYPE_U16:
+    case QEFF_DTYPE_U8:
+    case QEFF_DTYPE_BOOL:
+        qeff_store_u64le(out, value && is_int ? (uint64_t)value->i : 0);
+        return !value || is_int;
+    case QEFF_DTYPE_F8_E4M3:
+    case QEFF_DTYPE_F8_E5M2:
+    case QEFF_DTYPE_NONE:
+    case QEFF_DTYPE_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Little-endian two's complement of `size` bytes. */
+static int64_t load_signed(qeff_bytes data)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < data.size; i++)
+        value |= (uint64_t)data.data[i] << (8 * i);
+    if (data.size < 8 && value >> (8 * data.size - 1)) value |= ~UINT64_C(0) << (8 * data.size);
+    return (int64_t)value;
+}
+
+bool qeff_onnx_read_fill(qeff_dtype dtype, qeff_bytes data, qeff_attribute *out)
+{
+    const int64_t integer = load_signed(data);
+    const uint32_t bits32 = (uint32_t)integer;
+    float single = 0;
+    *out = QEFF_ATTR_INT("value", integer);
+    switch (dtype) {
+    case QEFF_DTYPE_I64:
+    case QEFF_DTYPE_I32:
+    case QEFF_DTYPE_I16:
+    case QEFF_DTYPE_I8:
+        return true;
+    case QEFF_DTYPE_BOOL:
+        out->i = integer != 0;
+        return true;
+    case QEFF_DTYPE_U64:
+        return integer >= 0;
+    case QEFF_DTYPE_U32:
+    case QEFF_DTYPE_U16:
+    case QEFF_DTYPE_U8:
+        out->i = (int64_t)((uint64_t)integer & (UINT64_MAX >> (64 - 8 * data.size)));
+        return true;
+    case QEFF_DTYPE_F64:
+        *out = QEFF_ATTR_FLOAT("value", 0);
+        memcpy(&out->f, &integer, sizeof out->f);
+        return (double)(float)out->f == out->f; /* attributes are kept as floats */
+    case QEFF_DTYPE_F32:
+        memcpy(&single, &bits32, sizeof single);
+        break;
+    case QEFF_DTYPE_F16:
+        single = qeff_f16_to_f32((uint16_t)bits32);
+        break;
+    case QEFF_DTYPE_BF16:
+        single = qeff_bf16_to_f32((uint16_t)bits32);
+        break;
+    case QEFF_DTYPE_F8_E4M3:
+    case QEFF_DTYPE_F8_E5M2:
+    case QEFF_DTYPE_NONE:
+    case QEFF_DTYPE_COUNT:
+        return false;
+    }
+    *out = QEFF_ATTR_FLOAT("value", (double)single);
+    return true;
 }

@@ -24,8 +24,13 @@ const qeff_onnx_operator *qeff_onnx_operator_get(qeff_op op);
 /** NULL where the operator has no such attribute. */
 const qeff_onnx_attribute_rule *qeff_onnx_operator_find_attribute(qeff_op op, qeff_str name);
 
-/** Whether an attribute of the graph's node is not written, as the file says it otherwise: Split
- * makes as many parts as it has outputs. */
+/** Whether an attribute of the graph's node is not written as it is: Split makes as many parts as
+ * it has outputs; value and dtype of ConstantOfShape are one tensor. */
 bool qeff_onnx_is_implied(qeff_op op, const char *name);
+
+/** The element that ConstantOfShape repeats, as the graph's attribute "value" (FLOAT for floating
+ * types, else INT) and as `qeff_dtype_size(dtype)` bytes. False where one cannot hold the other. */
+bool qeff_onnx_read_fill(qeff_dtype dtype, qeff_bytes data, qeff_attribute *out);
+bool qeff_onnx_write_fill(qeff_dtype dtype, const qeff_attribute *value, uint8_t out[8]);
 
 #endif /* ONNX_OPERATORS_H */

@@ -273,6 +273,19 @@ static qeff_status locate_elements(qeff_onnx_model *model, qeff_protobuf start, 
     return QEFF_OK;
 }
 
+static qeff_status check_fields(const fields *f, qeff_onnx_tensor *out, qeff_error *err)
+{
+    out->dtype = qeff_dtype_from_onnx(f->data_type);
+    out->rank = f->rank;
+    if (f->data_type == 0 || out->dtype == QEFF_DTYPE_NONE)
+        return qeff_fail(err, f->data_type == 0 ? QEFF_ERR_FORMAT : QEFF_ERR_UNSUPPORTED,
+                         "data type %" PRId64 " is not known", f->data_type);
+    if (f->rank > QEFF_MAX_RANK)
+        return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "rank %zu exceeds the limit of %d", f->rank,
+                         QEFF_MAX_RANK);
+    return QEFF_OK;
+}
+
 qeff_status qeff_onnx_read_tensor(qeff_onnx_model *model, qeff_protobuf message,
                                   qeff_onnx_tensor *out, qeff_error *err)
 {
@@ -281,17 +294,9 @@ qeff_status qeff_onnx_read_tensor(qeff_onnx_model *model, qeff_protobuf message,
     *out = (qeff_onnx_tensor){.source_fd = -1};
     qeff_status status = read_fields(&r, &f, out, err);
     if (!status) status = qeff_onnx_check_name(out->name, "tensor", err);
-    if (status) return status;
-    out->dtype = qeff_dtype_from_onnx(f.data_type);
-    out->rank = f.rank;
-    if (f.data_type == 0 || out->dtype == QEFF_DTYPE_NONE)
-        status = qeff_fail(err, f.data_type == 0 ? QEFF_ERR_FORMAT : QEFF_ERR_UNSUPPORTED,
-                           "data type %" PRId64 " is not known", f.data_type);
-    else if (f.rank > QEFF_MAX_RANK)
-        status = qeff_fail(err, QEFF_ERR_UNSUPPORTED, "rank %zu exceeds the limit of %d", f.rank,
-                           QEFF_MAX_RANK);
-    else
-        status = locate_elements(model, message, &f, out, err);
+    if (!status) status = check_fields(&f, out, err);
+    if (!status) status = locate_elements(model, message, &f, out, err);
+    if (status && qeff_onnx_check_name(out->name, "tensor", NULL)) return status; /* unprintable */
     return qeff_within(err, status, "tensor '%.*s'", QEFF_STR_ARGS(out->name));
 }
 
