@@ -16,7 +16,8 @@
 enum {
     FILE_BYTES_MAX = 256 << 20,
     SCAN_VALUES_MAX = 3 * QEFF_VOCAB_SIZE_MAX,
-    PADDING_MAX = 1 << 20, /* tokens: bounds what a file can make an encoding take */
+    REST_BYTES_MAX = 16 << 20, /* all but the vocabulary: that much becomes a document */
+    PADDING_MAX = 1 << 20,     /* tokens: bounds what a file can make an encoding take */
 };
 
 static const char *const role_keys[QEFF_TOKEN_ROLES] = {"unk_token", "cls_token", "sep_token",
@@ -99,7 +100,11 @@ static qeff_status read_rest(const qeff_tokenizer *t, size_t begin, size_t end,
                              qeff_json_document **out, qeff_error *err)
 {
     qeff_buffer rest = {0};
-    const qeff_json_limits limits = {.max_bytes = FILE_BYTES_MAX};
+    const qeff_json_limits limits = {.max_bytes = REST_BYTES_MAX};
+    if (t->json.size - (end - begin) > REST_BYTES_MAX)
+        return qeff_fail(err, QEFF_ERR_FORMAT,
+                         "%zu bytes beside the vocabulary, expected at most %d",
+                         t->json.size - (end - begin), REST_BYTES_MAX);
     if (begin == end) return qeff_json_parse(qeff_buffer_str(&t->json), &limits, out, err);
     qeff_buffer_append(&rest, t->json.data, begin);
     qeff_buffer_append_text(&rest, "{}");

@@ -23,10 +23,16 @@ qeff_status qeff_tokenizer_parse(qeff_bytes json, const qeff_tokenizer_options *
     return status;
 }
 
+/* The file's block becomes the buffer's: a second copy of a large file is never made. */
 static qeff_status read_file(const char *path, qeff_buffer *out, qeff_error *err)
 {
     qeff_file file = {0};
     QEFF_TRY(qeff_file_read(path, FILE_BYTES_MAX, &file, err));
+    if (!file.is_mapped) {
+        out->data = (uint8_t *)(uintptr_t)file.data;
+        out->size = out->capacity = file.size;
+        return QEFF_OK;
+    }
     qeff_buffer_append(out, file.data, file.size);
     qeff_file_unmap(&file);
     return qeff_buffer_status(out, err);

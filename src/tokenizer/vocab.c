@@ -23,7 +23,9 @@ static void place(qeff_vocab *vocab, uint64_t hash, size_t entry)
 
 static bool rehash(qeff_vocab *vocab)
 {
-    const size_t n_slots = vocab->n_slots ? vocab->n_slots * 4 : 256;
+    /* Small tables grow faster; large ones must not be mostly empty. */
+    const size_t n_slots =
+        vocab->n_slots ? vocab->n_slots * (vocab->n_slots < 1 << 16 ? 4 : 2) : 256;
     qeff_vocab_slot *slots = qeff_alloc_array(n_slots, sizeof *slots);
     if (!slots) return false;
     qeff_free(vocab->slots);

@@ -88,6 +88,19 @@ TEST(json, refuses_deep_nesting)
     drop(deep);
 }
 
+TEST(json, limits_what_is_not_vocabulary)
+{
+    (void)state_;
+    char *junk = repeat("\"junk\":\"", "0123456789abcdef", (17 << 20) / 16, "\",");
+    assert_refused(&(parts){.more = junk}, QEFF_ERR_FORMAT, "");
+    junk[8 + (9 << 20)] = '"'; /* two strings, each of a legal size */
+    junk[9 + (9 << 20)] = ',';
+    junk[10 + (9 << 20)] = '"';
+    memcpy(junk + 11 + (9 << 20), "x\":\"", 4);
+    assert_refused(&(parts){.more = junk}, QEFF_ERR_FORMAT, "bytes beside the vocabulary");
+    drop(junk);
+}
+
 TEST(vocab, refuses_bad_ids)
 {
     (void)state_;
@@ -405,6 +418,7 @@ int main(void)
         RUN(json, refuses_every_truncation),
         RUN(json, refuses_an_unknown_version),
         RUN(json, refuses_deep_nesting),
+        RUN(json, limits_what_is_not_vocabulary),
         RUN(vocab, refuses_bad_ids),
         RUN(vocab, accepts_gaps_between_ids),
         RUN(vocab, refuses_a_token_twice),

@@ -1,6 +1,8 @@
 /* tokenizer_test.c - what the public functions promise, on a vocabulary of twenty tokens. */
 #include "support.h"
 
+#include "base/thread.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -301,6 +303,41 @@ TEST(json, gives_the_same_tokenizer_again)
     qeff_tokenizer_destroy(second);
 }
 
+typedef struct shared_job {
+    const qeff_tokenizer *tokenizer;
+    int n_wrong[4]; /* [thread] */
+} shared_job;
+
+static void encode_often(void *ctx, int index, int n_threads)
+{
+    static const int32_t expected[] = {2, 5, 13, 10, 11, 12, 14, 3};
+    shared_job *job = ctx;
+    qeff_encoding encoding = {0};
+    (void)n_threads;
+    for (int i = 0; i < 200; i++) {
+        const qeff_status status = qeff_tokenizer_encode(
+            job->tokenizer, QEFF_STR("Hello, UNWANTED Caf\xc3\xa9"), NULL, &encoding, NULL);
+        job->n_wrong[index] +=
+            status || encoding.n != 8 || memcmp(encoding.ids, expected, sizeof expected) != 0;
+    }
+    qeff_encoding_deinit(&encoding);
+}
+
+TEST(encode, may_run_on_many_threads_with_one_tokenizer)
+{
+    (void)state_;
+    qeff_error err = {0};
+    qeff_thread_pool *pool = NULL;
+    qeff_tokenizer *tokenizer = small();
+    shared_job job = {.tokenizer = tokenizer};
+    ASSERT_OK(qeff_thread_pool_create(4, &pool, &err));
+    qeff_thread_pool_run(pool, encode_often, &job);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(job.n_wrong[i], 0);
+    qeff_thread_pool_destroy(pool);
+    qeff_tokenizer_destroy(tokenizer);
+}
+
 /* ---- folders ---- */
 
 static void write_file(const char *folder, const char *name, const char *text)
@@ -431,6 +468,7 @@ int main(void)
         RUN(encode, leaves_out_special_tokens_and_offsets_on_request),
         RUN(encode, keeps_added_tokens_whole),
         RUN(encode, refuses_an_unknown_word_without_unknown_token),
+        RUN(encode, may_run_on_many_threads_with_one_tokenizer),
         RUN(truncation, cuts_right_left_and_counts),
         RUN(truncation, shares_the_budget_of_a_pair),
         RUN(truncation, refuses_what_cannot_be_reached),
