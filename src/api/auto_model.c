@@ -71,7 +71,7 @@ static qeff_status
 load(qeff_auto_model *m, const char *path, const qeff_auto_model_options *options, qeff_error *err)
 {
     m->progress = options->progress;
-    m->no_cache = options->no_cache;
+    m->base.no_cache = options->no_cache;
     m->n_threads = options->n_threads;
     m->wants_unit_length = options->normalize == QEFF_TOGGLE_ON;
     m->compile.progress = options->progress;
@@ -328,7 +328,7 @@ static bool is_cache_unusable(qeff_status status)
 static qeff_status open_compiled(qeff_auto_model *m, qeff_error *err)
 {
     char folder[QEFF_PATH_MAX];
-    if (!m->no_cache) {
+    if (!m->base.no_cache) {
         const qeff_status status = open_cached(m, folder, &m->program, err);
         if (!is_cache_unusable(status)) return status;
         (void)snprintf(m->notice, sizeof m->notice,

@@ -19,6 +19,7 @@ struct qeff_transformers_base {
     qeff_buffer text_json; /**< of a model folder; empty for a program */
     qeff_str config;       /**< text of config.json */
     qeff_file config_file; /**< holds `config` of a model folder */
+    bool no_cache;         /**< neither read nor write what is remembered between runs */
     bool has_digest;
     uint8_t digest[QEFF_HASH_BYTES];
     char hex[QEFF_HASH_HEX + 1];
@@ -28,7 +29,6 @@ struct qeff_auto_model {
     qeff_transformers_base base;
     const qeff_backend *backend;
     qeff_compile_options compile;
-    bool no_cache;
     bool wants_unit_length; /**< normalize was switched on: also after a cut */
     int n_threads;
     const qeff_progress *progress;

@@ -2,6 +2,7 @@
 #include "api/auto_model_private.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "compile/digest_memo.h"
 
 enum { CONFIG_BYTES_MAX = 64 << 20 };
 
@@ -84,14 +85,47 @@ qeff_str qeff_transformers_base_config(const qeff_transformers_base *base)
     return base->config;
 }
 
+enum { STAMPS_MAX = 64 };
+
+/* Stamps of the files that hold weights; false where there are too many to be worth it. */
+static bool add_stamps(const qeff_weights *weights, qeff_file_stamp *stamps, size_t *n)
+{
+    const qeff_file *last = NULL;
+    for (size_t i = 0; weights && i < qeff_weights_count(weights); i++) {
+        const qeff_file *file = qeff_weights_at(weights, i)->file;
+        if (file == last) continue;
+        last = file; /* tensors of one file mostly follow one another; a stamp twice does no harm */
+        if (*n == STAMPS_MAX || !qeff_file_stamp_read(file->fd, &stamps[(*n)++])) return false;
+    }
+    return true;
+}
+
+/* Reads all weights, unless a digest of these very files is remembered. */
+static qeff_status
+digest_weights(const qeff_transformers_base *base, uint8_t digest[QEFF_HASH_BYTES], qeff_error *err)
+{
+    qeff_file_stamp stamps[STAMPS_MAX];
+    size_t n = 0;
+    const qeff_st_config *st = qeff_model_st_config(base->model);
+    bool is_stamped = !base->no_cache && add_stamps(qeff_model_weights(base->model), stamps, &n);
+    for (size_t i = 0; i < st->n_modules && is_stamped; i++)
+        is_stamped = add_stamps(st->modules[i].weights, stamps, &n);
+    if (is_stamped && qeff_digest_memo_find(stamps, n, digest)) return QEFF_OK;
+    QEFF_TRY(qeff_model_weights_digest(base->model, digest, err));
+    if (is_stamped) qeff_digest_memo_store(stamps, n, digest);
+    return QEFF_OK;
+}
+
 qeff_status
 qeff_transformers_base_hash(qeff_transformers_base *base, const char **hex, qeff_error *err)
 {
     *hex = NULL;
     if (!base->has_digest) {
         qeff_hash hash = {0};
+        uint8_t weights[QEFF_HASH_BYTES];
+        if (base->model) QEFF_TRY(digest_weights(base, weights, err));
         qeff_hash_init(&hash);
-        if (base->model) qeff_model_hash(base->model, &base->options, &hash);
+        if (base->model) qeff_model_hash(base->model, &base->options, weights, &hash);
         if (base->tokenizer) qeff_hash_update_str(&hash, qeff_tokenizer_json(base->tokenizer));
         qeff_hash_update_str(&hash, qeff_buffer_str(&base->text_json));
         qeff_hash_update_str(&hash, base->config);

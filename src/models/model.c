@@ -246,7 +246,19 @@ qeff_status qeff_model_build(const qeff_model *model, const qeff_model_options *
 
 /* --- content -------------------------------------------------------------------------------- */
 
-void qeff_model_hash(const qeff_model *model, const qeff_model_options *options, qeff_hash *hash)
+qeff_status
+qeff_model_weights_digest(const qeff_model *model, uint8_t digest[QEFF_HASH_BYTES], qeff_error *err)
+{
+    qeff_hash hash = {0};
+    qeff_hash_init(&hash);
+    qeff_weights_hash(model->weights, &hash);
+    for (size_t i = 0; i < model->st.n_modules; i++)
+        if (model->st.modules[i].weights) qeff_weights_hash(model->st.modules[i].weights, &hash);
+    return qeff_hash_finish(&hash, digest, err);
+}
+
+void qeff_model_hash(const qeff_model *model, const qeff_model_options *options,
+                     const uint8_t weights_digest[QEFF_HASH_BYTES], qeff_hash *hash)
 {
     const qeff_model_options defaults = {0};
     const qeff_model_options *o = options ? options : &defaults;
@@ -261,9 +273,7 @@ void qeff_model_hash(const qeff_model *model, const qeff_model_options *options,
         qeff_hash_update_str(hash, qeff_str_of(model->files.items[i].role));
         qeff_hash_update(hash, model->files.items[i].digest, QEFF_HASH_BYTES);
     }
-    qeff_weights_hash(model->weights, hash);
-    for (size_t i = 0; i < model->st.n_modules; i++)
-        if (model->st.modules[i].weights) qeff_weights_hash(model->st.modules[i].weights, hash);
+    qeff_hash_update(hash, weights_digest, QEFF_HASH_BYTES);
 }
 
 /* Start addresses of the weights that graphs use. */

@@ -75,9 +75,15 @@ qeff_status qeff_model_output_dim(const qeff_model *model, const qeff_model_opti
 qeff_status qeff_model_build(const qeff_model *model, const qeff_model_options *options,
                              qeff_graph **out, qeff_error *err);
 
+/** SHA-256 over the content of all weights, those of the modules included; reads every byte. */
+qeff_status qeff_model_weights_digest(const qeff_model *model, uint8_t digest[QEFF_HASH_BYTES],
+                                      qeff_error *err);
+
 /** Feeds all that decides about the graph's results into `hash`: options, small files, weights.
- * Neither paths nor times. */
-void qeff_model_hash(const qeff_model *model, const qeff_model_options *options, qeff_hash *hash);
+ * Neither paths nor times.
+ * @param weights_digest  what qeff_model_weights_digest() gives for this model */
+void qeff_model_hash(const qeff_model *model, const qeff_model_options *options,
+                     const uint8_t weights_digest[QEFF_HASH_BYTES], qeff_hash *hash);
 
 /** Calls `visit` for each tensor of the checkpoint and of the modules that no graph of this model
  * uses, in the order of the files. */

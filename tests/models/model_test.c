@@ -500,8 +500,9 @@ static void hash_folder(const char *path, const qeff_model_options *options, cha
     qeff_hash hash = {0};
     uint8_t digest[QEFF_HASH_BYTES];
     ASSERT_OK(qeff_model_open(path, &model, &err));
+    ASSERT_OK(qeff_model_weights_digest(model, digest, &err));
     qeff_hash_init(&hash);
-    qeff_model_hash(model, options, &hash);
+    qeff_model_hash(model, options, digest, &hash);
     ASSERT_OK(qeff_hash_finish(&hash, digest, &err));
     qeff_hash_format(digest, hex);
     qeff_model_close(model);
