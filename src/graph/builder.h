@@ -49,9 +49,13 @@ void qb_output(qeff_builder *b, const char *name, qeff_value value);
 qeff_value qb_weight(qeff_builder *b, const char *name, size_t rank, const int64_t *shape);
 /** Whether the checkpoint has `scope.name`. */
 bool qb_has_weight(const qeff_builder *b, const char *name);
-/** A constant of the graph's own; the data is copied. `name` may be NULL. */
+/** A constant of the graph's own; the data is copied. `name` may be NULL; so may `data`: the
+ * elements are 0 then. */
 qeff_value qb_constant(qeff_builder *b, const char *name, qeff_dtype dtype, size_t rank,
                        const int64_t *shape, const void *data);
+/** The bytes of a constant of the graph's own, to be filled in before anything uses it; NULL after
+ * a failure. */
+uint8_t *qb_constant_bytes(qeff_builder *b, qeff_value constant);
 qeff_value qb_scalar_f32(qeff_builder *b, float value);
 qeff_value qb_ints(qeff_builder *b, const int64_t *values, size_t n); /**< i64 [n] */
 /** A weight that borrows `data`, which must outlive the graph; source_fd may be -1. */

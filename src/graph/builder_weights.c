@@ -203,7 +203,7 @@ qeff_value qb_constant(qeff_builder *b, const char *name, qeff_dtype dtype, size
     const qeff_str full = qb_scoped(b, name ? name : "constant");
     uint8_t *copy = full.data ? qeff_arena_alloc(&b->graph->arena, (size_t)bytes) : NULL;
     if (!copy) return qb_fail_memory(b);
-    if (bytes) memcpy(copy, data, (size_t)bytes);
+    if (bytes && data) memcpy(copy, data, (size_t)bytes);
     return qb_add_value(b, &(qeff_value_info){.name = full,
                                               .kind = QEFF_VALUE_WEIGHT,
                                               .dtype = dtype,
@@ -212,6 +212,13 @@ qeff_value qb_constant(qeff_builder *b, const char *name, qeff_dtype dtype, size
                                               .data = {copy, (size_t)bytes},
                                               .source_fd = -1,
                                               .is_owned = true});
+}
+
+uint8_t *qb_constant_bytes(qeff_builder *b, qeff_value constant)
+{
+    if (b->status || constant == QEFF_VALUE_NONE) return NULL;
+    const qeff_value_info *info = &b->graph->values[constant];
+    return info->is_owned ? (uint8_t *)(uintptr_t)info->data.data : NULL;
 }
 
 qeff_value qb_scalar_f32(qeff_builder *b, float value)

@@ -26,21 +26,18 @@ qeff_status qeff_shape_position_ids(qeff_op_call *call, qeff_error *err)
 static qeff_value make_table(qeff_builder *b, const qeff_node *node)
 {
     const int64_t shape[] = {1, qeff_node_int(node, "n_positions", 1)};
-    const size_t n = (size_t)shape[1];
-    qeff_buffer bytes = {0}, name = {0};
-    uint8_t *at = qeff_buffer_extend(&bytes, 8 * n);
+    qeff_buffer name = {0};
     qeff_buffer_append_str(&name, node->name);
     qeff_buffer_append(&name, "/positions", sizeof "/positions");
     qeff_value table = QEFF_VALUE_NONE;
-    if (!at || name.failed) {
+    if (name.failed)
         qb_fail(b, QEFF_ERR_NO_MEMORY, "out of memory");
-    } else {
-        for (size_t i = 0; i < n; i++)
-            qeff_store_u64le(at + 8 * i, i);
-        table = qb_constant(b, (const char *)name.data, QEFF_DTYPE_I64, 2, shape, bytes.data);
-    }
-    qeff_buffer_deinit(&bytes);
+    else
+        table = qb_constant(b, (const char *)name.data, QEFF_DTYPE_I64, 2, shape, NULL);
     qeff_buffer_deinit(&name);
+    uint8_t *bytes = qb_constant_bytes(b, table);
+    for (size_t i = 0; bytes && i < (size_t)shape[1]; i++)
+        qeff_store_u64le(bytes + 8 * i, i);
     return table;
 }
 

@@ -1,0 +1,118 @@
+/* fold.c - constant folding: small results that are known before run time become constants.
+ *
+ * Known are results of exact ops over constants, and integer vectors whose elements the builder
+ * could tell from shapes. Big weights are only read from, never rewritten: their bytes must stay
+ * those of the checkpoint, so that an export can copy them from file to file. */
+#include "transforms/transforms.h"
+
+#include "base/error.h"
+#include "base/span.h"
+#include "graph/op.h"
+#include "graph/rewrite.h"
+#include "transforms/evaluate.h"
+
+enum {
+    RESULT_BYTES_MAX = 64 << 10,
+    TOTAL_BYTES_MAX = 16 << 20 /* keeps a hostile graph from growing by folding */
+};
+
+typedef struct folding {
+    qeff_rewrite rw;
+    size_t total_bytes;
+} folding;
+
+/* Takes the result's type where it is small and of constant shape. */
+static bool describe_result(const folding *f, const qeff_node *node, qeff_evaluation *e)
+{
+    const qeff_value_info *info = &f->rw.in->values[node->outputs[0]];
+    uint64_t n = 0;
+    if (node->n_outputs != 1 || !qeff_shape_count(&info->shape, &n)) return false;
+    if (n > RESULT_BYTES_MAX / qeff_dtype_size(info->dtype)) return false;
+    *e = (qeff_evaluation){.node = node, .dtype = info->dtype, .rank = info->shape.rank};
+    for (size_t i = 0; i < e->rank; i++)
+        e->shape[i] = info->shape.dims[i].size;
+    e->n_elements = (size_t)n;
+    return f->total_bytes + RESULT_BYTES_MAX <= TOTAL_BYTES_MAX;
+}
+
+static bool fill_known(const qeff_value_info *info, qeff_evaluation *e)
+{
+    if (!info->known) return false;
+    for (size_t i = 0; i < e->n_elements; i++)
+        if (info->known[i].symbol) return false;
+    for (size_t i = 0; i < e->n_elements; i++) {
+        const uint64_t bits = (uint64_t)info->known[i].size;
+        if (e->dtype == QEFF_DTYPE_I64)
+            qeff_store_u64le(e->out + 8 * i, bits);
+        else if (e->dtype == QEFF_DTYPE_I32)
+            qeff_store_u32le(e->out + 4 * i, (uint32_t)bits);
+        else
+            e->out[i] = bits != 0;
+    }
+    return true;
+}
+
+/* Operands in the new graph, where all of them are constants there. */
+static bool map_constants(folding *f, const qeff_node *node, qeff_value *inputs)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const qeff_value old = node->inputs[i];
+        inputs[i] = QEFF_VALUE_NONE;
+        if (old == QEFF_VALUE_NONE) continue;
+        const bool is_constant = qeff_graph_is_weight(f->rw.in, old) ||
+                                 qeff_graph_is_weight(qb_graph(f->rw.b), f->rw.map[old]);
+        if (!is_constant) return false;
+        inputs[i] = qeff_rewrite_value(&f->rw, old);
+    }
+    return true;
+}
+
+static bool compute(folding *f, qeff_evaluation *e)
+{
+    bool is_done = false;
+    const qeff_node *node = e->node;
+    if (!qeff_evaluate_knows(node->op)) return false;
+    qeff_value *inputs = qeff_alloc_array(node->n_inputs, sizeof *inputs);
+    if (!inputs) {
+        qb_fail(f->rw.b, QEFF_ERR_NO_MEMORY, "out of memory");
+        return false;
+    }
+    if (map_constants(f, node, inputs) && !qb_has_failed(f->rw.b)) {
+        e->graph = qb_graph(f->rw.b);
+        e->inputs = inputs;
+        is_done = qeff_evaluate(e);
+    }
+    qeff_free(inputs);
+    return is_done;
+}
+
+static bool fold_node(folding *f, const qeff_node *node)
+{
+    qeff_evaluation e;
+    if (!describe_result(f, node, &e)) return false;
+    const size_t bytes = e.n_elements * qeff_dtype_size(e.dtype);
+    e.out = qeff_alloc_zeroed(bytes);
+    if (!e.out) {
+        qb_fail(f->rw.b, QEFF_ERR_NO_MEMORY, "out of memory");
+        return false;
+    }
+    const qeff_value_info *info = &f->rw.in->values[node->outputs[0]];
+    const bool is_done = fill_known(info, &e) || compute(f, &e);
+    if (is_done) {
+        f->total_bytes += bytes;
+        qeff_rewrite_set(&f->rw, node->outputs[0],
+                         qb_constant(f->rw.b, node->name.data, e.dtype, e.rank, e.shape, e.out));
+    }
+    qeff_free(e.out);
+    return is_done;
+}
+
+qeff_status qeff_transform_fold(const qeff_graph *in, qeff_graph **out, qeff_error *err)
+{
+    folding f = {.total_bytes = 0};
+    *out = NULL;
+    QEFF_TRY(qeff_rewrite_begin(&f.rw, in, err));
+    for (size_t i = 0; i < in->n_nodes && !qb_has_failed(f.rw.b); i++)
+        if (!fold_node(&f, &in->nodes[i])) qeff_rewrite_copy(&f.rw, &in->nodes[i]);
+    return qeff_rewrite_finish(&f.rw, out, err);
+}
