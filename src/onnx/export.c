@@ -433,13 +433,36 @@ static qeff_status write_files(exporter *e, const char *folder, const char *mode
     return status;
 }
 
+/* A weight of f16 or bf16 counts as f32 in the graph but not in ONNX, unless it meets operands of
+ * its own dtype: it must have been cast. */
+static bool is_uncast(const qeff_graph *graph, const qeff_node *node, qeff_value value)
+{
+    if (value == QEFF_VALUE_NONE || node->op == QEFF_OP_CAST || node->op == QEFF_OP_SHAPE)
+        return false;
+    const qeff_dtype dtype = graph->values[value].dtype;
+    if (dtype == qeff_op_operand_dtype(graph, value)) return false;
+    return graph->values[node->outputs[0]].dtype != dtype;
+}
+
+static qeff_status check_node(const qeff_graph *graph, const qeff_node *node, qeff_error *err)
+{
+    if (!qeff_op_get(node->op)->onnx)
+        return qeff_fail(err, QEFF_ERR_INVALID, "'%s' has no operator in ONNX",
+                         qeff_op_get(node->op)->name);
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (is_uncast(graph, node, node->inputs[i]))
+            return qeff_fail(err, QEFF_ERR_INVALID, "weight '%.*s' of %s is not cast to f32",
+                             QEFF_STR_ARGS(graph->values[node->inputs[i]].name),
+                             qeff_dtype_name(graph->values[node->inputs[i]].dtype));
+    return QEFF_OK;
+}
+
 static qeff_status check_nodes(const qeff_graph *graph, qeff_error *err)
 {
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const qeff_node *node = &graph->nodes[i];
-        if (!qeff_op_get(node->op)->onnx)
-            return qeff_fail(err, QEFF_ERR_INVALID, "node '%.*s': '%s' has no operator in ONNX",
-                             QEFF_STR_ARGS(node->name), qeff_op_get(node->op)->name);
+        QEFF_TRY(qeff_within(err, check_node(graph, node, err), "node '%.*s'",
+                             QEFF_STR_ARGS(node->name)));
     }
     return QEFF_OK;
 }

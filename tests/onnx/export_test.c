@@ -454,6 +454,28 @@ TEST(export, refuses_composites)
     qeff_graph_destroy(graph);
 }
 
+TEST(export, refuses_short_weights_that_are_used_as_f32)
+{
+    (void)state_;
+    qeff_error err = {0};
+    qeff_builder *b = NULL;
+    qeff_graph *graph = NULL;
+    static const uint16_t halves[4];
+    const qeff_shape shape = {.rank = 1, .dims = {{4, NULL}}};
+    ASSERT_OK(qb_create("short", NULL, &b, &err));
+    const qeff_value x = qb_input(b, "x", QEFF_DTYPE_F32, &shape);
+    const qeff_value w = qb_borrowed(b, &(qeff_value_info){.name = QEFF_STR("w"),
+                                                           .dtype = QEFF_DTYPE_BF16,
+                                                           .shape = shape,
+                                                           .data = {(const uint8_t *)halves, 8},
+                                                           .source_fd = -1});
+    qb_output(b, "output", node(b, QEFF_OP_ADD, "sum", x, w, NULL));
+    ASSERT_OK(qb_finish(b, &graph, &err));
+    ASSERT_FAILS(export_to(graph, "model", &err), QEFF_ERR_INVALID,
+                 "node 'sum': weight 'w' of bf16 is not cast to f32");
+    qeff_graph_destroy(graph);
+}
+
 TEST(export, refuses_names_that_are_no_file_names)
 {
     (void)state_;
@@ -670,6 +692,7 @@ int main(void)
         RUN(export, renames_a_value_that_has_the_name_of_an_output),
         RUN(export, refuses_an_output_with_the_name_of_an_input),
         RUN(export, refuses_composites),
+        RUN(export, refuses_short_weights_that_are_used_as_f32),
         RUN(export, refuses_names_that_are_no_file_names),
         RUN(export, refuses_metadata_with_a_key_twice),
         RUN(export, survives_every_failing_allocation),
