@@ -99,12 +99,9 @@ static qeff_status fail_jansson(qeff_str text, const qeff_json_limits *limits,
         return fail_at_token(text, limits, position, "holds a NUL", err);
     case json_error_numeric_overflow:
         return fail_at_token(text, limits, position, NULL, err);
-    case json_error_unknown:
-    case json_error_out_of_memory:
+    default: /* the scan has let nothing else through; jansson calls a failed allocation many names
+              */
         return qeff_fail(err, QEFF_ERR_NO_MEMORY, "no memory for JSON of %zu bytes", text.size);
-    default: /* the scan has let through what jansson refuses */
-        return qeff_fail(err, QEFF_ERR_FORMAT, "line %d, column %d: %.100s", fault->line,
-                         fault->column, fault->text);
     }
 }
 

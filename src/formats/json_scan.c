@@ -366,38 +366,64 @@ static qeff_json_token read_key(qeff_json_scan *s)
     return QEFF_JSON_TOKEN_KEY;
 }
 
+/* For messages. */
+static const char *text_of_expected(const qeff_json_scan *s)
+{
+    switch (s->expects) {
+    case EXPECT_VALUE_OR_END:
+        return "a value or ']'";
+    case EXPECT_KEY:
+        return "a key in double quotes";
+    case EXPECT_KEY_OR_END:
+        return "a key in double quotes or '}'";
+    case EXPECT_COMMA_OR_END:
+        return in_object(s) ? "',' or '}'" : "',' or ']'";
+    case EXPECT_NOTHING:
+        return "the end of the text";
+    default:
+        return "a value";
+    }
+}
+
+/* Reads the token that begins with `c`, which is neither space nor a comma between two values. */
+static qeff_json_token read_token(qeff_json_scan *s, char c)
+{
+    switch (s->expects) {
+    case EXPECT_COMMA_OR_END:
+        if (c == (in_object(s) ? '}' : ']')) return close_level(s);
+        break;
+    case EXPECT_KEY_OR_END:
+        if (c == '}') return close_level(s);
+        if (c == '"') return read_key(s);
+        break;
+    case EXPECT_KEY:
+        if (c == '"') return read_key(s);
+        break;
+    case EXPECT_VALUE_OR_END:
+        return c == ']' ? close_level(s) : read_value(s);
+    case EXPECT_VALUE:
+        return read_value(s);
+    default:
+        break;
+    }
+    return fail_expected(s, text_of_expected(s));
+}
+
 qeff_json_token qeff_json_scan_next(qeff_json_scan *s)
 {
     if (s->status) return QEFF_JSON_TOKEN_END;
     skip_space(s);
-    const char *expected = "a value";
-    if (s->expects == EXPECT_COMMA_OR_END) expected = in_object(s) ? "',' or '}'" : "',' or ']'";
-    if (s->at >= s->text.size) {
-        if (s->expects == EXPECT_NOTHING) return QEFF_JSON_TOKEN_END;
-        return fail_expected(s, expected);
-    }
-    if (s->expects == EXPECT_NOTHING) return fail_expected(s, "the end of the text");
-    if (s->expects == EXPECT_COMMA_OR_END && s->text.data[s->at] == ',') {
+    if (s->expects == EXPECT_COMMA_OR_END && s->at < s->text.size && s->text.data[s->at] == ',') {
         s->at++;
         s->expects = in_object(s) ? EXPECT_KEY : EXPECT_VALUE;
         skip_space(s);
-        if (s->at >= s->text.size) return fail_expected(s, in_object(s) ? "a key" : "a value");
     }
-    const char c = s->text.data[s->at];
-    s->start = s->at;
-    switch (s->expects) {
-    case EXPECT_COMMA_OR_END:
-        return c == (in_object(s) ? '}' : ']') ? close_level(s) : fail_expected(s, expected);
-    case EXPECT_KEY_OR_END:
-        if (c == '}') return close_level(s);
-        return c == '"' ? read_key(s) : fail_expected(s, "a key in double quotes or '}'");
-    case EXPECT_KEY:
-        return c == '"' ? read_key(s) : fail_expected(s, "a key in double quotes");
-    case EXPECT_VALUE_OR_END:
-        return c == ']' ? close_level(s) : read_value(s);
-    default:
-        return read_value(s);
+    if (s->at < s->text.size) {
+        s->start = s->at;
+        return read_token(s, s->text.data[s->at]);
     }
+    if (s->expects == EXPECT_NOTHING) return QEFF_JSON_TOKEN_END;
+    return fail_expected(s, text_of_expected(s));
 }
 
 void qeff_json_scan_skip(qeff_json_scan *s, qeff_json_token first)

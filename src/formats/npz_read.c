@@ -27,6 +27,7 @@ struct qeff_npz {
     size_t n_arrays;
     qeff_array *arrays;        /* [n_arrays], in the order of the file */
     const qeff_array **sorted; /* the same in the order of their names */
+    qeff_crc32 crc;
 };
 
 /* A member as one of its two headers describes it. */
@@ -182,19 +183,19 @@ static qeff_status read_name(const member *m, qeff_str *name, qeff_error *err)
     return qeff_fail(err, QEFF_ERR_FORMAT, "expected the name of an array, ending in '.npy'");
 }
 
-static qeff_status check_crc(const qeff_npz *npz, const member *m, qeff_error *err)
+static qeff_status check_crc(qeff_npz *npz, const member *m, qeff_error *err)
 {
-    qeff_crc32 crc;
-    qeff_crc32_init(&crc);
+    qeff_crc32 *crc = &npz->crc;
+    crc->value = 0;
     for (uint64_t at = 0; at < m->size; at += CRC_CHUNK_BYTES) {
         const uint64_t rest = m->size - at;
         const qeff_bytes chunk = {npz->file.data + m->offset + at,
                                   rest < CRC_CHUNK_BYTES ? (size_t)rest : CRC_CHUNK_BYTES};
-        qeff_crc32_update(&crc, chunk.data, chunk.size);
+        qeff_crc32_update(crc, chunk.data, chunk.size);
         if (rest > CRC_CHUNK_BYTES) qeff_file_release(&npz->file, chunk);
     }
-    if (crc.value == m->crc) return QEFF_OK;
-    return qeff_fail(err, QEFF_ERR_FORMAT, "checksum 0x%08x, expected 0x%08x", (unsigned)crc.value,
+    if (crc->value == m->crc) return QEFF_OK;
+    return qeff_fail(err, QEFF_ERR_FORMAT, "checksum 0x%08x, expected 0x%08x", (unsigned)crc->value,
                      (unsigned)m->crc);
 }
 
@@ -305,6 +306,7 @@ read_members(qeff_npz *npz, const directory *dir, member *members, region *taken
         return qeff_fail(err, QEFF_ERR_FORMAT, "directory is longer than its %" PRIu64 " entries",
                          dir->n_members);
     QEFF_TRY(check_members(npz, taken, err));
+    qeff_crc32_init(&npz->crc);
     for (uint64_t i = 0; i < dir->n_members; i++)
         QEFF_TRY(qeff_within(err, check_crc(npz, &members[i], err), "member '%.*s'",
                              QEFF_STR_ARGS(members[i].name)));

@@ -34,6 +34,7 @@ typedef struct archive {
     size_t n;
     member *members;
     qeff_buffer part; /* whatever is being put together */
+    qeff_crc32 crc;
     qeff_error *err;
 } archive;
 
@@ -114,13 +115,13 @@ static qeff_status write_member(archive *a, size_t index)
     const qeff_array *array = &a->arrays[index];
     member *m = &a->members[index];
     qeff_buffer header = {0};
-    qeff_crc32 crc;
+    qeff_crc32 *crc = &a->crc;
     qeff_status status = qeff_npy_write_header(array, &header, a->err);
     if (!status) {
-        qeff_crc32_init(&crc);
-        qeff_crc32_update(&crc, header.data, header.size);
-        qeff_crc32_update(&crc, array->data.data, array->data.size);
-        *m = (member){a->file.size, (uint64_t)header.size + array->data.size, crc.value};
+        crc->value = 0;
+        qeff_crc32_update(crc, header.data, header.size);
+        qeff_crc32_update(crc, array->data.data, array->data.size);
+        *m = (member){a->file.size, (uint64_t)header.size + array->data.size, crc->value};
         put_local_header(a, array->name, m);
         status = append_part(a);
     }
@@ -241,6 +242,7 @@ qeff_npz_write(const char *path, const qeff_array *arrays, size_t count, qeff_er
 {
     archive a = {.arrays = arrays, .n = count, .err = err};
     QEFF_TRY(qeff_within(err, check_names(arrays, count, err), "'%s'", path));
+    qeff_crc32_init(&a.crc);
     a.members = qeff_alloc_array(count, sizeof *a.members);
     qeff_status status = QEFF_OK;
     if (!a.members)

@@ -1,7 +1,7 @@
 /* support.c - see support.h. The counters are static: tests of a program run one after another. */
 #include "base/support.h"
 
-#include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -57,7 +57,7 @@ size_t test_count_names(const test_folder *folder)
 }
 
 static struct {
-    size_t n_calls, fail_at, n_live;
+    size_t n_calls, fail_at, n_live, n_bytes, peak;
     bool was_injected;
 } memory;
 
@@ -68,26 +68,53 @@ static bool memory_fails(void)
     return true;
 }
 
+static void *hold(void *block)
+{
+    if (block) memory.n_bytes += malloc_usable_size(block);
+    if (memory.n_bytes > memory.peak) memory.peak = memory.n_bytes;
+    return block;
+}
+
+void *test_hook_malloc(size_t size)
+{
+    void *block = memory_fails() ? NULL : malloc(size);
+    memory.n_live += block != NULL;
+    return hold(block);
+}
+
+void test_hook_free(void *block)
+{
+    if (!block) return;
+    memory.n_bytes -= malloc_usable_size(block);
+    memory.n_live--;
+    free(block);
+}
+
 static void *counting_allocate(void *ctx, size_t size)
 {
     (void)ctx;
-    if (memory_fails()) return NULL;
-    void *block = malloc(size);
-    memory.n_live += block != NULL;
-    return block;
+    return test_hook_malloc(size);
 }
 
 static void *counting_reallocate(void *ctx, void *block, size_t size)
 {
     (void)ctx;
-    return memory_fails() ? NULL : realloc(block, size);
+    if (memory_fails()) return NULL;
+    const size_t before = malloc_usable_size(block);
+    void *moved = realloc(block, size);
+    if (moved) memory.n_bytes -= before;
+    return moved ? hold(moved) : NULL;
 }
 
 static void counting_deallocate(void *ctx, void *block)
 {
     (void)ctx;
-    memory.n_live--;
-    free(block);
+    test_hook_free(block);
+}
+
+size_t test_allocator_peak(void)
+{
+    return memory.peak;
 }
 
 void test_allocator_arm(size_t n)
@@ -96,6 +123,8 @@ void test_allocator_arm(size_t n)
                                             counting_deallocate, NULL};
     memory.n_calls = 0;
     memory.n_live = 0;
+    memory.n_bytes = 0;
+    memory.peak = 0;
     memory.fail_at = n;
     memory.was_injected = false;
     qeff_allocator_set(&counting);
