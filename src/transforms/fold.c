@@ -1,4 +1,5 @@
-/* fold.c - constant folding: small results that are known before run time become constants.
+/* fold.c - constant folding: small results that are known before run time become constants, and
+ * nodes that change nothing go.
  *
  * Known are results of exact ops over constants, and integer vectors whose elements the builder
  * could tell from shapes. Big weights are only read from, never rewritten: their bytes must stay
@@ -107,12 +108,26 @@ static bool fold_node(folding *f, const qeff_node *node)
     return is_done;
 }
 
+/* Casts to the same dtype, and reshapes and expansions to the same shape. */
+static bool skip_node(folding *f, const qeff_node *node)
+{
+    const bool is_candidate = node->op == QEFF_OP_IDENTITY || node->op == QEFF_OP_CAST ||
+                              node->op == QEFF_OP_RESHAPE || node->op == QEFF_OP_EXPAND;
+    if (!is_candidate) return false;
+    const qeff_value_info *x = &f->rw.in->values[node->inputs[0]];
+    const qeff_value_info *y = &f->rw.in->values[node->outputs[0]];
+    if (x->dtype != y->dtype || !qeff_shape_equal(&x->shape, &y->shape)) return false;
+    qeff_rewrite_set(&f->rw, node->outputs[0], qeff_rewrite_value(&f->rw, node->inputs[0]));
+    return true;
+}
+
 qeff_status qeff_transform_fold(const qeff_graph *in, qeff_graph **out, qeff_error *err)
 {
     folding f = {.total_bytes = 0};
     *out = NULL;
     QEFF_TRY(qeff_rewrite_begin(&f.rw, in, err));
     for (size_t i = 0; i < in->n_nodes && !qb_has_failed(f.rw.b); i++)
-        if (!fold_node(&f, &in->nodes[i])) qeff_rewrite_copy(&f.rw, &in->nodes[i]);
+        if (!fold_node(&f, &in->nodes[i]) && !skip_node(&f, &in->nodes[i]))
+            qeff_rewrite_copy(&f.rw, &in->nodes[i]);
     return qeff_rewrite_finish(&f.rw, out, err);
 }

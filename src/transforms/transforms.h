@@ -19,7 +19,8 @@ qeff_status qeff_transform_decompose(const qeff_graph *in, qeff_graph **out, qef
 qeff_status qeff_transform_recompose(const qeff_graph *in, qeff_graph **out, qeff_error *err);
 
 /** Small results that are known before run time become constants: up to 64 KiB each, computed
- * exactly, from constants or from shapes. Weights stay as they are. */
+ * exactly, from constants or from shapes. Weights stay as they are. Nodes that change nothing go.
+ */
 qeff_status qeff_transform_fold(const qeff_graph *in, qeff_graph **out, qeff_error *err);
 
 /** Nodes that compute the same become one, and so do equal small constants. */
