@@ -125,7 +125,7 @@ void qeff_file_release(const qeff_file *file, qeff_bytes range)
 
 void qeff_bytes_release(qeff_bytes range)
 {
-    if (range.size == 0) return;
+    if (range.size == 0 || !qeff_io_is_system_map()) return; /* another store's may not come back */
     const uintptr_t page = 4096;
     const uintptr_t begin = ((uintptr_t)range.data + page - 1) & ~(page - 1);
     const uintptr_t end = ((uintptr_t)range.data + range.size) & ~(page - 1);

@@ -30,6 +30,9 @@ void qeff_file_release(const qeff_file *file, qeff_bytes range);
  * its content. */
 void qeff_bytes_release(qeff_bytes range);
 
+/** Whether files are mapped by the system itself, so that a page can be dropped and comes back. */
+bool qeff_io_is_system_map(void);
+
 /** Reads a regular file of at most `max_bytes` into a heap block; larger: QEFF_ERR_FORMAT. */
 qeff_status qeff_file_read(const char *path, size_t max_bytes, qeff_file *out, qeff_error *err);
 

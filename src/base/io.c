@@ -1,5 +1,5 @@
 /* io.c - the system's file table: one POSIX call an entry, errno handed out as a value. */
-#include <qeff/base.h>
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,6 +136,11 @@ static qeff_io current_io = SYSTEM_IO; /* set once before first use; see qeff_io
 void qeff_io_set(const qeff_io *io)
 {
     current_io = io ? *io : system_io;
+}
+
+bool qeff_io_is_system_map(void)
+{
+    return current_io.map == system_map;
 }
 
 const qeff_io *qeff_io_get(void)

@@ -345,7 +345,7 @@ static qeff_json_token read_value(qeff_json_scan *s)
     else if (c == '-' || (c >= '0' && c <= '9'))
         token = read_number(s);
     else {
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (size_t i = 0; i < sizeof words / sizeof *words && !token; i++)
             if (is_word(s, words[i].word)) {
                 token = words[i].token;
                 s->at += strlen(words[i].word);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -164,6 +165,43 @@ TEST(file, is_read_where_it_cannot_be_mapped)
     assert_false(file.is_mapped);
     assert_memory_equal(file.data, "12345", 5);
     qeff_file_unmap(&file);
+}
+
+static void *map_on_heap(void *ctx, int fd, size_t size, int *error)
+{
+    (void)ctx, (void)fd, (void)error;
+    void *block = malloc(size);
+    if (block) memset(block, 'h', size);
+    return block;
+}
+
+static void unmap_from_heap(void *ctx, void *data, size_t size)
+{
+    (void)ctx, (void)size;
+    free(data);
+}
+
+/* Dropping pages of a store's own memory would lose them. */
+TEST(file, of_another_store_is_not_released)
+{
+    (void)state_;
+    enum { SIZE = 64 * 1024 };
+    qeff_file file = {0};
+    char *zeros = calloc(1, SIZE);
+    const char *path = test_file(&folder, "a", zeros, SIZE);
+    replace_io();
+    qeff_io table = base_io;
+    table.map = map_on_heap;
+    table.unmap = unmap_from_heap;
+    qeff_io_set(&table);
+    const qeff_status status = qeff_file_map(path, &file, &err);
+    qeff_file_release(&file, (qeff_bytes){file.data, file.size});
+    const bool is_kept = !status && file.data[SIZE / 2] == 'h';
+    qeff_file_unmap(&file);
+    qeff_io_set(NULL);
+    free(zeros);
+    ASSERT_OK(status);
+    assert_true(is_kept);
 }
 
 /* Each call through the table fails in turn. Only an interrupted read and a failing close may pass
@@ -382,6 +420,7 @@ int main(void)
         RUN_IN_FOLDER(file, over_the_limit_is_refused),
         RUN_IN_FOLDER(file, that_shrinks_while_it_is_read_is_an_error),
         RUN_IN_FOLDER(file, is_read_where_it_cannot_be_mapped),
+        RUN_IN_FOLDER(file, of_another_store_is_not_released),
         RUN_IN_FOLDER(file, survives_each_failing_call),
         RUN_IN_FOLDER(file, survives_each_failing_allocation),
         RUN_IN_FOLDER(path, is_joined_with_one_slash),

@@ -57,6 +57,9 @@ static void assert_refused(qeff_str text, const char *expected)
     X(nan, "[NaN]", "expected a value, found 'NaN'")                                               \
     X(infinity, "[-Infinity]", "'-' without digits")                                               \
     X(upper_case_true, "[True]", "found 'True'")                                                   \
+    X(two_words_in_one, "[truenull]", "expected ',' or ']', found 'null'")                         \
+    X(word_and_letter, "[truex]", "expected ',' or ']', found 'x'")                                \
+    X(cut_word, "[tru]", "expected a value, found 'tru'")                                          \
     X(leading_zero, "[01]", "leading zero")                                                        \
     X(leading_plus, "[+1]", "found '+'")                                                           \
     X(leading_point, "[.5]", "found '.'")                                                          \
