@@ -121,13 +121,103 @@ static bool skip_node(folding *f, const qeff_node *node)
     return true;
 }
 
+/* --- rows of tables -----------------------------------------------------------------------------
+ */
+
+/* Whether a constant of integers has the same number everywhere. */
+static bool is_uniform(const qeff_value_info *info, int64_t *number)
+{
+    if (info->data.size == 0 || info->data.size > RESULT_BYTES_MAX) return false;
+    if (info->dtype == QEFF_DTYPE_I64)
+        *number = (int64_t)qeff_load_u64le(info->data.data);
+    else if (info->dtype == QEFF_DTYPE_I32)
+        *number = (int32_t)qeff_load_u32le(info->data.data);
+    else
+        return false;
+    const size_t width = qeff_dtype_size(info->dtype);
+    return memcmp(info->data.data, info->data.data + width, info->data.size - width) == 0;
+}
+
+/* Whether a value has the same number everywhere, behind ops that only pick and move elements. */
+static bool find_uniform(const qeff_graph *g, qeff_value value, int64_t *number)
+{
+    enum { STEPS_MAX = 16 };
+    for (int i = 0; i < STEPS_MAX; i++) {
+        const qeff_value_info *info = &g->values[value];
+        if (info->kind == QEFF_VALUE_WEIGHT) return is_uniform(info, number);
+        if (info->kind != QEFF_VALUE_RESULT) return false;
+        const qeff_node *node = &g->nodes[info->node];
+        if (node->op == QEFF_OP_CONSTANT_OF_SHAPE) {
+            *number = qeff_node_int(node, "value", 0);
+            return info->dtype == QEFF_DTYPE_I64;
+        }
+        if (node->op != QEFF_OP_EXPAND && node->op != QEFF_OP_GATHER_ELEMENTS &&
+            node->op != QEFF_OP_GATHER && node->op != QEFF_OP_SLICE &&
+            node->op != QEFF_OP_RESHAPE && node->op != QEFF_OP_UNSQUEEZE)
+            return false;
+        value = node->inputs[0];
+    }
+    return false;
+}
+
+/* The row that a gather from a table [N, H] picks for each of its indices; or NULL. */
+static const uint8_t *
+find_row(const qeff_graph *g, qeff_value value, const qeff_node **gather, size_t *bytes)
+{
+    int64_t row = 0;
+    if (value == QEFF_VALUE_NONE || g->values[value].node < 0) return NULL;
+    *gather = &g->nodes[g->values[value].node];
+    if ((*gather)->op != QEFF_OP_GATHER || qeff_node_int(*gather, "axis", 0) != 0) return NULL;
+    const qeff_value_info *table = &g->values[(*gather)->inputs[0]];
+    if (table->kind != QEFF_VALUE_WEIGHT || table->shape.rank != 2 ||
+        g->values[(*gather)->inputs[1]].kind == QEFF_VALUE_WEIGHT ||
+        !find_uniform(g, (*gather)->inputs[1], &row))
+        return NULL;
+    const int64_t n_rows = table->shape.dims[0].size;
+    if (row < 0) row += n_rows;
+    *bytes = (size_t)table->shape.dims[1].size * qeff_dtype_size(table->dtype);
+    if (row < 0 || row >= n_rows || *bytes > RESULT_BYTES_MAX) return NULL;
+    return table->data.data + (size_t)row * *bytes;
+}
+
+/* x + table[ids] where all ids are the same, as the token types that a user leaves out: the row is
+ * added to all of x at once. */
+static bool fold_row(folding *f, const qeff_node *node)
+{
+    const qeff_graph *g = f->rw.in;
+    if (node->op != QEFF_OP_ADD) return false;
+    for (size_t i = 0; i < 2; i++) {
+        size_t bytes = 0;
+        const qeff_node *gather = NULL;
+        const uint8_t *data = find_row(g, node->inputs[i], &gather, &bytes);
+        const qeff_value x = node->inputs[1 - i];
+        if (!data || f->total_bytes + bytes > TOTAL_BYTES_MAX ||
+            !qeff_shape_equal(&g->values[x].shape, &g->values[node->outputs[0]].shape))
+            continue;
+        const qeff_value_info *table = &g->values[gather->inputs[0]];
+        const int64_t shape[] = {1, table->shape.dims[1].size};
+        f->total_bytes += bytes;
+        qeff_value inputs[2];
+        inputs[i] = qb_constant(f->rw.b, gather->name.data, table->dtype, 2, shape, data);
+        inputs[1 - i] = qeff_rewrite_value(&f->rw, x);
+        qeff_rewrite_set(&f->rw, node->outputs[0],
+                         qb_node(f->rw.b, QEFF_OP_ADD, node->name.data, inputs, 2, NULL, 0));
+        return true;
+    }
+    return false;
+}
+
+/* --- the pass -----------------------------------------------------------------------------------
+ */
+
 qeff_status qeff_transform_fold(const qeff_graph *in, qeff_graph **out, qeff_error *err)
 {
     folding f = {.total_bytes = 0};
     *out = NULL;
     QEFF_TRY(qeff_rewrite_begin(&f.rw, in, err));
     for (size_t i = 0; i < in->n_nodes && !qb_has_failed(f.rw.b); i++)
-        if (!fold_node(&f, &in->nodes[i]) && !skip_node(&f, &in->nodes[i]))
+        if (!fold_node(&f, &in->nodes[i]) && !skip_node(&f, &in->nodes[i]) &&
+            !fold_row(&f, &in->nodes[i]))
             qeff_rewrite_copy(&f.rw, &in->nodes[i]);
     return qeff_rewrite_finish(&f.rw, out, err);
 }
