@@ -202,8 +202,7 @@ qeff_bytes qeff_protobuf_fixed(qeff_protobuf *r, size_t width)
     return r->bytes;
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static size_t encode_varint(uint64_t value, uint8_t out[VARINT_BYTES_MAX])
 {

@@ -65,8 +65,7 @@ size_t qeff_protobuf_count_varints(qeff_protobuf *r);
 /** The part as elements of `width` bytes (4 or 8), little-endian, in place. */
 qeff_bytes qeff_protobuf_fixed(qeff_protobuf *r, size_t width);
 
-/* --- writing: errors are the buffer's, sticky ---------------------------------------------------
- */
+/* --- writing: errors are the buffer's, sticky ------------------------------------------------ */
 
 void qeff_protobuf_put_varint(qeff_buffer *out, uint64_t value);
 void qeff_protobuf_put_int(qeff_buffer *out, uint32_t field, int64_t value);

@@ -43,7 +43,7 @@ typedef struct exporter {
     uint64_t size;       /* of all parts so far */
 } exporter;
 
-/* --- names ------------------------------------------------------------------------------------ */
+/* --- names ----------------------------------------------------------------------------------- */
 
 static bool make_table(exporter *e, size_t n, qeff_onnx_names *table)
 {
@@ -116,8 +116,7 @@ static qeff_status assign_names(exporter *e, qeff_error *err)
     return QEFF_OK;
 }
 
-/* --- parts --------------------------------------------------------------------------------------
- */
+/* --- parts ----------------------------------------------------------------------------------- */
 
 /* Counts or writes what `part` holds, and empties it. */
 static void flush_part(exporter *e)
@@ -278,8 +277,7 @@ static void emit_value_info(exporter *e, uint32_t field, qeff_str name, qeff_val
     flush_part(e);
 }
 
-/* --- the graph ----------------------------------------------------------------------------------
- */
+/* --- the graph ------------------------------------------------------------------------------- */
 
 static void emit_graph(exporter *e, qeff_str name)
 {
@@ -357,8 +355,7 @@ static qeff_status write_model(exporter *e, qeff_str graph_name, const qeff_onnx
     return qeff_buffer_status(out, err);
 }
 
-/* --- the data file ------------------------------------------------------------------------------
- */
+/* --- the data file --------------------------------------------------------------------------- */
 
 static uint64_t alignment_of(const qeff_value_info *info)
 {
@@ -392,8 +389,7 @@ static void write_data(const exporter *e, qeff_writer *writer)
     }
 }
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------------------------------- */
 
 /* Gives both files their names: data first, so that whoever sees the model finds its data. */
 static qeff_status commit_files(qeff_writer *model, qeff_writer *data, qeff_error *err)

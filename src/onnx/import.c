@@ -23,8 +23,7 @@ typedef struct graph_parts {
     part_list nodes, initializers, inputs, outputs;
 } graph_parts;
 
-/* --- listing ------------------------------------------------------------------------------------
- */
+/* --- listing --------------------------------------------------------------------------------- */
 
 static part_list *list_of(graph_parts *parts, uint32_t field)
 {
@@ -101,8 +100,7 @@ list_parts(qeff_onnx_importer *im, qeff_protobuf message, graph_parts *parts, qe
     return qeff_protobuf_status(&message, err);
 }
 
-/* --- names --------------------------------------------------------------------------------------
- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 /* Counts names while `items` is NULL, else collects them. */
 static void add_name(qeff_onnx_importer *im, qeff_onnx_names *names, qeff_str text, uint32_t flags)
@@ -180,19 +178,18 @@ static qeff_status merge_twins(qeff_onnx_names *names, qeff_error *err)
     return QEFF_OK;
 }
 
-/* What a graph may come to take in memory, by the worst files that the tests know: a node of little
- * more than its operator can have eight dims that are named after its output. */
-static qeff_status
-check_structure(const qeff_onnx_importer *im, const graph_parts *parts, qeff_error *err)
+/* By the worst files that the tests know: a node of little more than its operator can have eight
+ * dims that are named after its output. */
+qeff_status qeff_onnx_charge(qeff_onnx_importer *im, size_t n_nodes, size_t n_weights,
+                             size_t names_bytes, qeff_error *err)
 {
     enum { NODE_BYTES = 1200, WEIGHT_BYTES = 400, NAME_FACTOR = 10 };
-    const size_t n_weights = parts->inputs.n_items + parts->initializers.n_items;
-    const size_t bytes = parts->nodes.n_items * NODE_BYTES + n_weights * WEIGHT_BYTES +
-                         im->names_bytes * NAME_FACTOR;
-    if (bytes <= QEFF_ONNX_STRUCTURE_MAX) return QEFF_OK;
+    im->structure_bytes +=
+        n_nodes * NODE_BYTES + n_weights * WEIGHT_BYTES + names_bytes * NAME_FACTOR;
+    if (im->structure_bytes <= QEFF_ONNX_STRUCTURE_MAX) return QEFF_OK;
     return qeff_fail(err, QEFF_ERR_UNSUPPORTED,
-                     "%zu nodes, %zu inputs and initializers, and %zu bytes of names are too many",
-                     parts->nodes.n_items, n_weights, im->names_bytes);
+                     "nodes, values and names may take %zu bytes, more than the limit of %d",
+                     im->structure_bytes, QEFF_ONNX_STRUCTURE_MAX);
 }
 
 static qeff_status collect_names(qeff_onnx_importer *im, const graph_parts *parts, qeff_error *err)
@@ -201,7 +198,9 @@ static qeff_status collect_names(qeff_onnx_importer *im, const graph_parts *part
     if (im->values.n_items > QEFF_ONNX_VALUES_MAX)
         return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "%zu values exceed the limit of %d",
                          im->values.n_items, QEFF_ONNX_VALUES_MAX);
-    QEFF_TRY(check_structure(im, parts, err));
+    QEFF_TRY(qeff_onnx_charge(im, parts->nodes.n_items,
+                              parts->inputs.n_items + parts->initializers.n_items, im->names_bytes,
+                              err));
     im->values.items = qeff_arena_array(&im->scratch, im->values.n_items, sizeof *im->values.items);
     im->nodes.items = qeff_arena_array(&im->scratch, im->nodes.n_items, sizeof *im->nodes.items);
     if (!im->values.items || !im->nodes.items)
@@ -219,8 +218,7 @@ static qeff_status collect_names(qeff_onnx_importer *im, const graph_parts *part
     return QEFF_OK;
 }
 
-/* --- types --------------------------------------------------------------------------------------
- */
+/* --- types ----------------------------------------------------------------------------------- */
 
 /* ValueInfoProto of a tensor. */
 typedef struct declaration {
@@ -295,8 +293,7 @@ read_declaration(qeff_onnx_importer *im, qeff_onnx_span span, declaration *out, 
     return qeff_protobuf_status(&r, err);
 }
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values ---------------------------------------------------------------------------------- */
 
 /* A dimension without a size or name gets one of its own: it differs from all others. */
 static qeff_status name_free_dims(qeff_onnx_importer *im, declaration *d, qeff_error *err)
@@ -364,8 +361,7 @@ static qeff_status import_nodes(qeff_onnx_importer *im, const part_list *nodes, 
     return status;
 }
 
-/* --- outputs ------------------------------------------------------------------------------------
- */
+/* --- outputs --------------------------------------------------------------------------------- */
 
 /* Which names are outputs is known before the nodes are read. */
 static qeff_status mark_outputs(qeff_onnx_importer *im, const part_list *outputs, qeff_error *err)
@@ -421,8 +417,7 @@ static qeff_status import_outputs(qeff_onnx_importer *im, const part_list *outpu
     return QEFF_OK;
 }
 
-/* --- the graph ----------------------------------------------------------------------------------
- */
+/* --- the graph ------------------------------------------------------------------------------- */
 
 static qeff_status import_parts(qeff_onnx_importer *im, graph_parts *parts, qeff_error *err)
 {

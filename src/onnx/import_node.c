@@ -5,225 +5,20 @@
  *   ReduceMean, Max, Min, L2        axes: attribute before 18, then input    -> attribute
  *   Split                           parts: attribute before 13, then input   -> input, or their
  *                                   number (attribute since 18)              -> attribute
- * Constant nodes become weights. An Identity without a name in front of an output only gives the
- * output its name, and is dropped. */
+ * Constant nodes become weights; operators that others define are expanded (expand.c). An Identity
+ * without a name in front of an output only gives the output its name, and is dropped. */
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "graph/op.h"
 #include "onnx/messages.h"
-#include "onnx/model.h"
+#include "onnx/node.h"
 #include "onnx/operators.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-enum {
-    ATTRIBUTES_MAX = 16,
-    OPERANDS_MAX = 65535,
-    INTS_MAX = 65535 /* of an attribute */
-};
-
-/* AttributeProto; which of the values counts is told by `type`. */
-typedef struct attribute {
-    qeff_str name;
-    int64_t type, i;
-    float f;
-    qeff_str s;
-    bool has_tensor, has_reference;
-    qeff_protobuf tensor;
-    const int64_t *ints;
-    const float *floats;
-    size_t n_ints, n_floats;
-} attribute;
-
-typedef struct node {
-    qeff_str name, op_type, domain;
-    qeff_value *inputs;
-    size_t n_inputs;
-    qeff_str *outputs;
-    size_t n_outputs;
-    attribute *attributes;
-    size_t n_attributes;
-    qeff_attribute out[ATTRIBUTES_MAX]; /* what the graph's node gets */
-    size_t n_out;
-} node;
-
-/* --- reading ------------------------------------------------------------------------------------
- */
-
-static qeff_status count_numbers(qeff_protobuf r, attribute *a, qeff_error *err)
-{
-    while (qeff_protobuf_next(&r)) {
-        if (r.field == ATTRIBUTE_INTS) a->n_ints += qeff_protobuf_count_varints(&r);
-        if (r.field == ATTRIBUTE_FLOATS) a->n_floats += qeff_protobuf_fixed(&r, 4).size / 4;
-    }
-    QEFF_TRY(qeff_protobuf_status(&r, err));
-    if (a->n_ints > INTS_MAX || a->n_floats > INTS_MAX)
-        return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "%zu numbers exceed the limit of %d",
-                         a->n_ints + a->n_floats, INTS_MAX);
-    return QEFF_OK;
-}
-
-static void read_floats(qeff_protobuf *r, float *out, size_t *n)
-{
-    const qeff_bytes part = qeff_protobuf_fixed(r, 4);
-    for (size_t i = 0; i + 4 <= part.size; i += 4) {
-        const uint32_t bits = qeff_load_u32le(part.data + i);
-        memcpy(&out[(*n)++], &bits, sizeof bits);
-    }
-}
-
-/* Lists of numbers, counted before. */
-static qeff_status
-read_numbers(qeff_onnx_importer *im, qeff_protobuf r, attribute *a, qeff_error *err)
-{
-    int64_t *ints = qeff_arena_array(&im->node_memory, a->n_ints, sizeof *ints);
-    float *floats = qeff_arena_array(&im->node_memory, a->n_floats, sizeof *floats);
-    if (!ints || !floats) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
-    size_t n_ints = 0, n_floats = 0;
-    while (qeff_protobuf_next(&r)) {
-        uint64_t value = 0;
-        if (r.field == ATTRIBUTE_INTS)
-            for (size_t at = 0; qeff_protobuf_next_varint(&r, &at, &value);)
-                ints[n_ints++] = (int64_t)value;
-        if (r.field == ATTRIBUTE_FLOATS) read_floats(&r, floats, &n_floats);
-    }
-    a->ints = ints;
-    a->floats = floats;
-    return qeff_protobuf_status(&r, err);
-}
-
-/* Files older than IR version 2 left `type` out; it then follows from the value. */
-static qeff_status
-read_attribute(qeff_onnx_importer *im, qeff_protobuf message, attribute *a, qeff_error *err)
-{
-    qeff_protobuf r = message;
-    while (qeff_protobuf_next(&r)) {
-        switch (r.field) {
-        case ATTRIBUTE_NAME:
-            a->name = qeff_protobuf_str(&r);
-            break;
-        case ATTRIBUTE_TYPE:
-            a->type = qeff_protobuf_int(&r);
-            break;
-        case ATTRIBUTE_I:
-            a->i = qeff_protobuf_int(&r);
-            break;
-        case ATTRIBUTE_F:
-            a->f = qeff_protobuf_float(&r);
-            break;
-        case ATTRIBUTE_S:
-            a->s = qeff_protobuf_str(&r);
-            break;
-        case ATTRIBUTE_T:
-            a->has_tensor = true;
-            a->tensor = qeff_protobuf_message(&r);
-            break;
-        case ATTRIBUTE_REF_ATTR_NAME:
-            a->has_reference = true;
-            break;
-        default:
-            break;
-        }
-    }
-    QEFF_TRY(qeff_protobuf_status(&r, err));
-    QEFF_TRY(qeff_onnx_check_name(a->name, "attribute", err));
-    QEFF_TRY(count_numbers(message, a, err));
-    QEFF_TRY(read_numbers(im, message, a, err));
-    if (a->has_reference)
-        return qeff_fail(err, QEFF_ERR_FORMAT, "attribute '%.*s' refers to a function's attribute",
-                         QEFF_STR_ARGS(a->name));
-    return QEFF_OK;
-}
-
-static qeff_status count_fields(qeff_protobuf r, node *n, qeff_error *err)
-{
-    while (qeff_protobuf_next(&r)) {
-        switch (r.field) {
-        case NODE_INPUT:
-            n->n_inputs++;
-            break;
-        case NODE_OUTPUT:
-            n->n_outputs++;
-            break;
-        case NODE_ATTRIBUTE:
-            n->n_attributes++;
-            break;
-        case NODE_NAME:
-            n->name = qeff_protobuf_str(&r);
-            break;
-        case NODE_OP_TYPE:
-            n->op_type = qeff_protobuf_str(&r);
-            break;
-        case NODE_DOMAIN:
-            n->domain = qeff_protobuf_str(&r);
-            break;
-        case NODE_OVERLOAD:
-            if (qeff_protobuf_str(&r).size)
-                return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "functions are not supported");
-            break;
-        default:
-            break;
-        }
-    }
-    return qeff_protobuf_status(&r, err);
-}
-
-static qeff_status check_counts(const node *n, qeff_error *err)
-{
-    if (n->op_type.size == 0) return qeff_fail(err, QEFF_ERR_FORMAT, "no operator");
-    if (n->n_inputs > OPERANDS_MAX || n->n_outputs > OPERANDS_MAX)
-        return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "%zu inputs and %zu outputs exceed %d",
-                         n->n_inputs, n->n_outputs, OPERANDS_MAX);
-    if (n->n_attributes > ATTRIBUTES_MAX)
-        return qeff_fail(err, QEFF_ERR_FORMAT, "%zu attributes exceed the limit of %d",
-                         n->n_attributes, ATTRIBUTES_MAX);
-    return QEFF_OK;
-}
-
-static qeff_status
-find_input(const qeff_onnx_importer *im, qeff_str name, qeff_value *out, qeff_error *err)
-{
-    *out = QEFF_VALUE_NONE;
-    if (name.size == 0) return QEFF_OK; /* optional and absent */
-    const qeff_onnx_name *entry = qeff_onnx_names_find(&im->values, name);
-    if (!entry)
-        return qeff_fail(err, QEFF_ERR_FORMAT, "input '%.*s' is not defined", QEFF_STR_ARGS(name));
-    if (entry->index == QEFF_VALUE_NONE)
-        return qeff_fail(
-            err, QEFF_ERR_FORMAT,
-            "input '%.*s' is produced only later: expected nodes in order of execution",
-            QEFF_STR_ARGS(name));
-    *out = entry->index;
-    return QEFF_OK;
-}
-
-static qeff_status read_operands(qeff_onnx_importer *im, qeff_protobuf r, node *n, qeff_error *err)
-{
-    n->inputs = qeff_arena_array(&im->node_memory, n->n_inputs, sizeof *n->inputs);
-    n->outputs = qeff_arena_array(&im->node_memory, n->n_outputs, sizeof *n->outputs);
-    n->attributes = qeff_arena_array(&im->node_memory, n->n_attributes, sizeof *n->attributes);
-    if (!n->inputs || !n->outputs || !n->attributes)
-        return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
-    size_t n_inputs = 0, n_outputs = 0, n_attributes = 0;
-    while (qeff_protobuf_next(&r)) {
-        if (r.field == NODE_INPUT)
-            QEFF_TRY(find_input(im, qeff_protobuf_str(&r), &n->inputs[n_inputs++], err));
-        if (r.field == NODE_OUTPUT) n->outputs[n_outputs++] = qeff_protobuf_str(&r);
-        if (r.field != NODE_ATTRIBUTE) continue;
-        attribute *a = &n->attributes[n_attributes++];
-        QEFF_TRY(read_attribute(im, qeff_protobuf_message(&r), a, err));
-        for (attribute *other = n->attributes; other < a; other++)
-            if (qeff_str_equal(other->name, a->name))
-                return qeff_fail(err, QEFF_ERR_FORMAT, "attribute '%.*s' occurs twice",
-                                 QEFF_STR_ARGS(a->name));
-    }
-    return qeff_protobuf_status(&r, err);
-}
-
-/* --- attributes ---------------------------------------------------------------------------------
- */
+/* --- attributes ------------------------------------------------------------------------------ */
 
 static int type_of_kind(qeff_attribute_kind kind)
 {
@@ -240,17 +35,11 @@ static int type_of_kind(qeff_attribute_kind kind)
     return ATTRIBUTE_TYPE_NONE;
 }
 
-static qeff_status expect_type(const attribute *a, int type, qeff_error *err)
+static qeff_status
+convert_attribute(const qeff_onnx_attribute *a, const qeff_onnx_attribute_rule *rule,
+                  qeff_attribute *out, qeff_error *err)
 {
-    if (a->type == type) return QEFF_OK;
-    return qeff_fail(err, QEFF_ERR_FORMAT, "attribute '%.*s' of type %" PRId64 ", expected %d",
-                     QEFF_STR_ARGS(a->name), a->type, type);
-}
-
-static qeff_status convert_attribute(const attribute *a, const qeff_onnx_attribute_rule *rule,
-                                     qeff_attribute *out, qeff_error *err)
-{
-    QEFF_TRY(expect_type(a, type_of_kind(rule->kind), err));
+    QEFF_TRY(qeff_onnx_expect_type(a, type_of_kind(rule->kind), err));
     *out = (qeff_attribute){.name = rule->name,
                             .kind = rule->kind,
                             .i = a->i,
@@ -262,24 +51,24 @@ static qeff_status convert_attribute(const attribute *a, const qeff_onnx_attribu
     return QEFF_OK;
 }
 
-static const qeff_attribute *find_out(const node *n, const char *name)
+static const qeff_attribute *find_out(const qeff_onnx_node *n, const char *name)
 {
     for (size_t i = 0; i < n->n_out; i++)
         if (strcmp(n->out[i].name, name) == 0) return &n->out[i];
     return NULL;
 }
 
-static void remove_out(node *n, const char *name)
+static void remove_out(qeff_onnx_node *n, const char *name)
 {
     for (size_t i = 0; i < n->n_out; i++)
         if (strcmp(n->out[i].name, name) == 0) n->out[i--] = n->out[--n->n_out];
 }
 
-static qeff_status convert_attributes(qeff_op op, node *n, qeff_error *err)
+static qeff_status convert_attributes(qeff_op op, qeff_onnx_node *n, qeff_error *err)
 {
     const qeff_onnx_operator *operator= qeff_onnx_operator_get(op);
     for (size_t i = 0; i < n->n_attributes; i++) {
-        const attribute *a = &n->attributes[i];
+        const qeff_onnx_attribute *a = &n->attributes[i];
         if (op == QEFF_OP_CONSTANT_OF_SHAPE && qeff_str_is(a->name, "value")) continue;
         const qeff_onnx_attribute_rule *rule = qeff_onnx_operator_find_attribute(op, a->name);
         if (!rule)
@@ -294,11 +83,11 @@ static qeff_status convert_attributes(qeff_op op, node *n, qeff_error *err)
     return QEFF_OK;
 }
 
-/* --- evening out --------------------------------------------------------------------------------
- */
+/* --- evening out ----------------------------------------------------------------------------- */
 
 /* Attribute -> second input. */
-static qeff_status move_to_input(qeff_onnx_importer *im, node *n, const char *name, qeff_error *err)
+static qeff_status
+move_to_input(qeff_onnx_importer *im, qeff_onnx_node *n, const char *name, qeff_error *err)
 {
     const qeff_attribute *a = find_out(n, name);
     if (!a) return QEFF_OK;
@@ -317,7 +106,7 @@ static qeff_status move_to_input(qeff_onnx_importer *im, node *n, const char *na
 /* Second input -> attribute. An empty list of axes means all of them, or, by
  * noop_with_empty_axes, none. */
 static qeff_status
-move_axes_to_attribute(qeff_onnx_importer *im, qeff_op *op, node *n, qeff_error *err)
+move_axes_to_attribute(qeff_onnx_importer *im, qeff_op *op, qeff_onnx_node *n, qeff_error *err)
 {
     int64_t *axes = qeff_arena_array(&im->node_memory, QEFF_MAX_RANK, sizeof *axes);
     size_t n_axes = 0;
@@ -342,7 +131,7 @@ move_axes_to_attribute(qeff_onnx_importer *im, qeff_op *op, node *n, qeff_error 
 }
 
 /* Split makes as many parts as it has outputs; an operand with their sizes says the same. */
-static qeff_status count_parts(qeff_onnx_importer *im, node *n, qeff_error *err)
+static qeff_status count_parts(qeff_onnx_importer *im, qeff_onnx_node *n, qeff_error *err)
 {
     const qeff_attribute *declared = find_out(n, "num_outputs");
     if (declared && declared->i != (int64_t)n->n_outputs)
@@ -357,12 +146,12 @@ static qeff_status count_parts(qeff_onnx_importer *im, node *n, qeff_error *err)
 
 /* ConstantOfShape: the tensor "value" has one element, and its type is that of the result. The
  * graph's node leaves out a value of 0 and the type f32, as ONNX leaves out a float of 0. */
-static qeff_status read_fill(qeff_onnx_importer *im, node *n, qeff_error *err)
+static qeff_status read_fill(qeff_onnx_importer *im, qeff_onnx_node *n, qeff_error *err)
 {
     qeff_onnx_tensor tensor;
     if (n->n_attributes == 0) return QEFF_OK;
-    const attribute *a = &n->attributes[0]; /* no other is known to the operator */
-    QEFF_TRY(expect_type(a, ATTRIBUTE_TYPE_TENSOR, err));
+    const qeff_onnx_attribute *a = &n->attributes[0]; /* no other is known to the operator */
+    QEFF_TRY(qeff_onnx_expect_type(a, ATTRIBUTE_TYPE_TENSOR, err));
     if (!a->has_tensor) return qeff_fail(err, QEFF_ERR_FORMAT, "attribute 'value' is empty");
     QEFF_TRY(qeff_onnx_read_tensor(im->model, a->tensor, &tensor, err));
     if (tensor.data.size != qeff_dtype_size(tensor.dtype))
@@ -385,7 +174,7 @@ static bool is_reduction(qeff_op op)
            op == QEFF_OP_REDUCE_L2;
 }
 
-static qeff_status even_out(qeff_onnx_importer *im, qeff_op *op, node *n, qeff_error *err)
+static qeff_status even_out(qeff_onnx_importer *im, qeff_op *op, qeff_onnx_node *n, qeff_error *err)
 {
     if (is_reduction(*op)) return move_axes_to_attribute(im, op, n, err);
     if (*op == QEFF_OP_SQUEEZE || *op == QEFF_OP_UNSQUEEZE || *op == QEFF_OP_REDUCE_SUM)
@@ -399,12 +188,11 @@ static qeff_status even_out(qeff_onnx_importer *im, qeff_op *op, node *n, qeff_e
     return QEFF_OK;
 }
 
-/* --- constants ----------------------------------------------------------------------------------
- */
+/* --- constants ------------------------------------------------------------------------------- */
 
 /* A name that nothing else has: the node's, where no value of the file bears it, else the output's.
  */
-static qeff_str choose_name(const qeff_onnx_importer *im, const node *n)
+static qeff_str choose_name(const qeff_onnx_importer *im, const qeff_onnx_node *n)
 {
     if (n->name.size == 0 || qeff_str_equal(n->name, n->outputs[0])) return n->outputs[0];
     return qeff_onnx_names_find(&im->values, n->name) ? n->outputs[0] : n->name;
@@ -416,71 +204,18 @@ static void set_result(qeff_onnx_importer *im, qeff_str name, qeff_value value)
     if (entry) entry->index = value;
 }
 
-/* value_int, value_ints, value_float, value_floats: one number, or a list. */
-static qeff_status make_numbers(qeff_onnx_importer *im, const attribute *a, bool is_list,
-                                bool is_float, qeff_onnx_tensor *out, qeff_error *err)
-{
-    const size_t count = !is_list ? 1 : is_float ? a->n_floats : a->n_ints;
-    const size_t width = is_float ? 4 : 8;
-    const float *floats = is_list ? a->floats : &a->f;
-    const int64_t *ints = is_list ? a->ints : &a->i;
-    uint8_t *data = qeff_arena_array(&im->model->arena, count, width);
-    if (!data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = 0;
-        if (is_float) {
-            memcpy(&bits, &floats[i], sizeof bits);
-            qeff_store_u32le(data + i * width, bits);
-        } else {
-            qeff_store_u64le(data + i * width, (uint64_t)ints[i]);
-        }
-    }
-    *out = (qeff_onnx_tensor){.dtype = is_float ? QEFF_DTYPE_F32 : QEFF_DTYPE_I64,
-                              .rank = is_list ? 1 : 0,
-                              .dims = {(int64_t)count},
-                              .data = {data, count * width},
-                              .source_fd = -1};
-    return QEFF_OK;
-}
-
-static qeff_status
-read_constant(qeff_onnx_importer *im, const node *n, qeff_onnx_tensor *out, qeff_error *err)
-{
-    if (n->n_attributes != 1)
-        return qeff_fail(err, QEFF_ERR_FORMAT, "expected one attribute, found %zu",
-                         n->n_attributes);
-    const attribute *a = &n->attributes[0];
-    if (qeff_str_is(a->name, "value")) {
-        QEFF_TRY(expect_type(a, ATTRIBUTE_TYPE_TENSOR, err));
-        if (!a->has_tensor) return qeff_fail(err, QEFF_ERR_FORMAT, "attribute 'value' is empty");
-        return qeff_onnx_read_tensor(im->model, a->tensor, out, err);
-    }
-    const bool is_list = qeff_str_ends_with(a->name, "s");
-    if (qeff_str_is(a->name, "value_int") || qeff_str_is(a->name, "value_ints")) {
-        QEFF_TRY(expect_type(a, is_list ? ATTRIBUTE_TYPE_INTS : ATTRIBUTE_TYPE_INT, err));
-        return make_numbers(im, a, is_list, false, out, err);
-    }
-    if (qeff_str_is(a->name, "value_float") || qeff_str_is(a->name, "value_floats")) {
-        QEFF_TRY(expect_type(a, is_list ? ATTRIBUTE_TYPE_FLOATS : ATTRIBUTE_TYPE_FLOAT, err));
-        return make_numbers(im, a, is_list, true, out, err);
-    }
-    return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "attribute '%.*s' is not supported",
-                     QEFF_STR_ARGS(a->name));
-}
-
-static qeff_status import_constant(qeff_onnx_importer *im, const node *n, qeff_error *err)
+static qeff_status import_constant(qeff_onnx_importer *im, const qeff_onnx_node *n, qeff_error *err)
 {
     qeff_onnx_tensor tensor;
-    QEFF_TRY(read_constant(im, n, &tensor, err));
+    QEFF_TRY(qeff_onnx_read_constant(im, n, &tensor, err));
     set_result(im, n->outputs[0], qeff_onnx_add_weight(im->builder, &tensor, choose_name(im, n)));
     return QEFF_OK;
 }
 
-/* --- nodes --------------------------------------------------------------------------------------
- */
+/* --- nodes ----------------------------------------------------------------------------------- */
 
 /* What the exporter puts in front of an output that is not a result of its own. */
-static bool is_output_name(const qeff_onnx_importer *im, qeff_op op, const node *n)
+static bool is_output_name(const qeff_onnx_importer *im, qeff_op op, const qeff_onnx_node *n)
 {
     if (op != QEFF_OP_IDENTITY || n->name.size || n->n_inputs != 1 ||
         n->inputs[0] == QEFF_VALUE_NONE)
@@ -489,7 +224,7 @@ static bool is_output_name(const qeff_onnx_importer *im, qeff_op op, const node 
     return entry && entry->flags & QEFF_ONNX_NAME_OUTPUT;
 }
 
-static qeff_status check_outputs(qeff_op op, const node *n, qeff_error *err)
+static qeff_status check_outputs(qeff_op op, const qeff_onnx_node *n, qeff_error *err)
 {
     if (op == QEFF_OP_SPLIT) return QEFF_OK;
     for (size_t i = 1; i < n->n_outputs; i++)
@@ -499,7 +234,8 @@ static qeff_status check_outputs(qeff_op op, const node *n, qeff_error *err)
     return QEFF_OK;
 }
 
-static qeff_status add_node(qeff_onnx_importer *im, qeff_op op, const node *n, qeff_error *err)
+static qeff_status
+add_node(qeff_onnx_importer *im, qeff_op op, const qeff_onnx_node *n, qeff_error *err)
 {
     const qeff_str name = qeff_arena_str(&im->node_memory, choose_name(im, n));
     if (!name.data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
@@ -515,7 +251,8 @@ static qeff_status add_node(qeff_onnx_importer *im, qeff_op op, const node *n, q
     return QEFF_OK;
 }
 
-static qeff_status import_operator(qeff_onnx_importer *im, qeff_op op, node *n, qeff_error *err)
+static qeff_status
+import_operator(qeff_onnx_importer *im, qeff_op op, qeff_onnx_node *n, qeff_error *err)
 {
     QEFF_TRY(check_outputs(op, n, err));
     if (is_output_name(im, op, n)) {
@@ -528,8 +265,21 @@ static qeff_status import_operator(qeff_onnx_importer *im, qeff_op op, node *n, 
     return add_node(im, op, n, err);
 }
 
-static qeff_status fail_operator(const qeff_onnx_importer *im, const node *n, qeff_str label,
-                                 qeff_op op, qeff_error *err)
+static qeff_status import_expansion(qeff_onnx_importer *im, const qeff_onnx_expansion *expansion,
+                                    const qeff_onnx_node *n, qeff_error *err)
+{
+    qeff_value value = QEFF_VALUE_NONE;
+    QEFF_TRY(check_outputs(QEFF_OP_COUNT, n, err));
+    const qeff_str name = qeff_arena_str(&im->node_memory, choose_name(im, n));
+    if (!name.data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    QEFF_TRY(qeff_onnx_charge(im, 2, 0, 2 * name.size, err)); /* further nodes */
+    QEFF_TRY(qeff_onnx_expand(im, expansion, n, name.data, &value, err));
+    set_result(im, n->outputs[0], value);
+    return QEFF_OK;
+}
+
+static qeff_status fail_operator(const qeff_onnx_importer *im, const qeff_onnx_node *n,
+                                 qeff_str label, qeff_op op, qeff_error *err)
 {
     if (op == QEFF_OP_COUNT)
         return qeff_fail(err, QEFF_ERR_UNSUPPORTED,
@@ -552,23 +302,28 @@ static qeff_str first_output(qeff_protobuf r)
 
 qeff_status qeff_onnx_import_node(qeff_onnx_importer *im, qeff_protobuf message, qeff_error *err)
 {
-    node n = {0};
-    qeff_status status = count_fields(message, &n, err);
-    if (!status) status = check_counts(&n, err);
+    qeff_onnx_node n;
+    qeff_status status = qeff_onnx_read_node_head(message, &n, err);
     const qeff_str label = n.name.size ? n.name : first_output(message);
     if (status) return qeff_within(err, status, "node '%.*s'", QEFF_STR_ARGS(label));
 
     const bool is_default = n.domain.size == 0 || qeff_str_is(n.domain, "ai.onnx");
     const bool is_constant = is_default && qeff_str_is(n.op_type, "Constant");
     const qeff_op op = is_default ? qeff_op_find_onnx(n.op_type) : QEFF_OP_COUNT;
-    if (!is_constant &&
+    const qeff_onnx_expansion *expansion =
+        is_default ? qeff_onnx_expansion_find(n.op_type, im->model->opset) : NULL;
+    if (!is_constant && !expansion &&
         (op == QEFF_OP_COUNT || im->model->opset < qeff_onnx_operator_get(op)->since))
         return fail_operator(im, &n, label, op, err);
 
-    status = read_operands(im, message, &n, err);
+    status = qeff_onnx_read_node_body(im, message, &n, err);
     if (!status && (n.n_outputs == 0 || n.outputs[0].size == 0))
         status = qeff_fail(err, QEFF_ERR_FORMAT, "no output");
-    if (!status)
-        status = is_constant ? import_constant(im, &n, err) : import_operator(im, op, &n, err);
+    if (!status && is_constant)
+        status = import_constant(im, &n, err);
+    else if (!status && expansion)
+        status = import_expansion(im, expansion, &n, err);
+    else if (!status)
+        status = import_operator(im, op, &n, err);
     return qeff_within(err, status, "node '%.*s'", QEFF_STR_ARGS(label));
 }

@@ -89,8 +89,13 @@ typedef struct qeff_onnx_importer {
     qeff_arena node_memory; /**< emptied after each node */
     qeff_onnx_names values;
     qeff_onnx_names nodes;
-    size_t names_bytes; /**< of both */
+    size_t names_bytes;     /**< of both */
+    size_t structure_bytes; /**< that all of it may come to take */
 } qeff_onnx_importer;
+
+/** Counts what is going to be made towards QEFF_ONNX_STRUCTURE_MAX; QEFF_ERR_UNSUPPORTED beyond. */
+qeff_status qeff_onnx_charge(qeff_onnx_importer *im, size_t n_nodes, size_t n_weights,
+                             size_t names_bytes, qeff_error *err);
 
 /** A NodeProto becomes a node, a weight, or another name for an existing value. A failure of the
  * builder's is left there. */

@@ -11,8 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* --- a small encoder of primitives --------------------------------------------------------------
- */
+/* --- a small encoder of primitives ----------------------------------------------------------- */
 
 enum { HIDDEN = 16, ROWS = 50, LARGE = 300000 };
 
@@ -167,8 +166,7 @@ static int setup(void **state)
     return make_setup(state);
 }
 
-/* --- helpers ------------------------------------------------------------------------------------
- */
+/* --- helpers --------------------------------------------------------------------------------- */
 
 static qeff_status export_to(const qeff_graph *graph, const char *name, qeff_error *err)
 {
@@ -217,8 +215,7 @@ static const qeff_value_info *find_value(const qeff_graph *graph, qeff_str name)
     return NULL;
 }
 
-/* --- tests --------------------------------------------------------------------------------------
- */
+/* --- tests ----------------------------------------------------------------------------------- */
 
 TEST(export, reads_back_as_the_same_graph)
 {
@@ -501,8 +498,7 @@ TEST(export, refuses_metadata_with_a_key_twice)
     qeff_graph_destroy(graph);
 }
 
-/* --- faults -------------------------------------------------------------------------------------
- */
+/* --- faults ---------------------------------------------------------------------------------- */
 
 TEST(export, survives_every_failing_allocation)
 {
@@ -638,8 +634,7 @@ TEST(export, does_not_touch_what_is_there_where_it_cannot_write)
     qeff_graph_destroy(graph);
 }
 
-/* --- operators ----------------------------------------------------------------------------------
- */
+/* --- operators ------------------------------------------------------------------------------- */
 
 TEST(operators, have_a_rule_for_each_primitive_and_none_for_composites)
 {

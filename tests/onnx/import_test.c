@@ -312,6 +312,60 @@ TEST(import, refuses_fills_of_two_elements)
     expect_refused(&graph, QEFF_ERR_FORMAT, "node 'n': attribute 'value': expected one element");
 }
 
+/* z = op(x, w) as a bool, cast to y. */
+static qeff_buffer compare_graph(const char *op, const char *inputs)
+{
+    const float values[4] = {0};
+    qeff_buffer graph = open_graph();
+    put_f32_tensor(&graph, "w", "4", values, 4);
+    put_node(&graph, op, "z", inputs, "z");
+    const size_t mark = begin_node(&graph, "Cast", "y", "z", "y");
+    put_int_attribute(&graph, "to", 1);
+    qeff_protobuf_end(&graph, mark);
+    return graph;
+}
+
+TEST(import, expands_operators_that_others_define)
+{
+    (void)state_;
+    qeff_buffer graph = compare_graph("GreaterOrEqual", "x,w");
+    expect_loaded(&graph, 17, "z: bool [N, 4] = or(z/Greater, z/Equal)");
+    graph = compare_graph("LessOrEqual", "x,w");
+    expect_loaded(&graph, 17, "z: bool [N, 4] = or(z/Less, z/Equal)");
+    graph = compare_graph("IsNaN", "x");
+    expect_loaded(&graph, 17, "z: bool [N, 4] = not(z/Equal)");
+}
+
+TEST(import, refuses_expansions_of_the_wrong_arity)
+{
+    (void)state_;
+    qeff_buffer graph = compare_graph("GreaterOrEqual", "x");
+    expect_refused(&graph, QEFF_ERR_FORMAT, "node 'z': expected 2 inputs, found 1");
+    graph = compare_graph("LessOrEqual", "x,");
+    expect_refused(&graph, QEFF_ERR_FORMAT, "node 'z': input 1 is missing");
+}
+
+TEST(import, takes_gelu_of_opset_20_for_the_composite)
+{
+    (void)state_;
+    for (int form = 0; form < 3; form++) {
+        static const char *const modes[] = {"none", "tanh", "fast"};
+        qeff_buffer graph = start_graph();
+        const size_t mark = begin_node(&graph, "Gelu", "n", "x", "y");
+        const size_t attribute = qeff_protobuf_begin(&graph, NODE_ATTRIBUTE);
+        qeff_protobuf_put_str(&graph, ATTRIBUTE_NAME, QEFF_STR("approximate"));
+        qeff_protobuf_put_str(&graph, ATTRIBUTE_S, qeff_str_of(modes[form]));
+        qeff_protobuf_put_int(&graph, ATTRIBUTE_TYPE, ATTRIBUTE_TYPE_STRING);
+        qeff_protobuf_end(&graph, attribute);
+        qeff_protobuf_end(&graph, mark);
+        if (form == 0) expect_loaded(&graph, 20, "= gelu(x) approximate=\"none\"");
+        if (form == 1) expect_loaded(&graph, 20, "= gelu(x) approximate=\"tanh\"");
+        if (form < 2) continue;
+        make_model(&graph, 20);
+        expect_refusal(QEFF_ERR_FORMAT, "attribute 'approximate': expected none or tanh");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +388,9 @@ int main(void)
         RUN(import, knows_the_default_domain_by_both_names),
         RUN(import, fills_with_the_element_of_a_tensor),
         RUN(import, refuses_fills_of_two_elements),
+        RUN(import, expands_operators_that_others_define),
+        RUN(import, refuses_expansions_of_the_wrong_arity),
+        RUN(import, takes_gelu_of_opset_20_for_the_composite),
     };
     return cmocka_run_group_tests(tests, make_setup, make_teardown);
 }

@@ -127,8 +127,7 @@ void make_empty_folder(void)
     assert_int_equal(mkdir(folder, 0700), 0);
 }
 
-/* --- parts --------------------------------------------------------------------------------------
- */
+/* --- parts ----------------------------------------------------------------------------------- */
 
 /* The next piece of "a,,b"; false at its end. Start with *at 0. */
 static bool next_piece(const char *list, size_t *at, qeff_str *piece)
@@ -272,8 +271,7 @@ void put_pair(qeff_buffer *out, uint32_t field, const char *key, const char *val
     qeff_protobuf_end(out, mark);
 }
 
-/* --- models -------------------------------------------------------------------------------------
- */
+/* --- models ---------------------------------------------------------------------------------- */
 
 qeff_buffer start_graph(void)
 {

@@ -25,8 +25,7 @@ static qeff_buffer cast_graph(void)
     return graph;
 }
 
-/* --- inside the file ----------------------------------------------------------------------------
- */
+/* --- inside the file ------------------------------------------------------------------------- */
 
 static const uint8_t zeros[64];
 
@@ -249,8 +248,7 @@ TEST(tensor, loads_empty_tensors)
     expect_bytes(&graph, "", 0);
 }
 
-/* --- outside the file ---------------------------------------------------------------------------
- */
+/* --- outside the file ------------------------------------------------------------------------ */
 
 typedef struct entry {
     const char *key, *value;
