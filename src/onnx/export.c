@@ -453,6 +453,19 @@ static qeff_status check_node(const qeff_graph *graph, const qeff_node *node, qe
     return QEFF_OK;
 }
 
+/* ONNX has 8-bit floats since opset 19. */
+static qeff_status check_dtypes(const qeff_graph *graph, qeff_error *err)
+{
+    for (size_t i = 0; i < graph->n_values; i++) {
+        const qeff_value_info *info = &graph->values[i];
+        if (info->dtype == QEFF_DTYPE_F8_E4M3 || info->dtype == QEFF_DTYPE_F8_E5M2)
+            return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "value '%.*s': opset %d has no %s",
+                             QEFF_STR_ARGS(info->name), QEFF_ONNX_OPSET,
+                             qeff_dtype_name(info->dtype));
+    }
+    return QEFF_OK;
+}
+
 static qeff_status check_nodes(const qeff_graph *graph, qeff_error *err)
 {
     for (size_t i = 0; i < graph->n_nodes; i++) {
@@ -483,6 +496,7 @@ qeff_status qeff_onnx_export(const qeff_graph *graph, const char *folder, const 
     (void)snprintf(data_name, sizeof data_name, "%s_0.onnx.data", model_name);
     e.data_name = qeff_str_of(data_name);
     qeff_status status = check_nodes(graph, err);
+    if (!status) status = check_dtypes(graph, err);
     if (status) goto done;
     e.names = qeff_arena_array(&e.arena, graph->n_values, sizeof *e.names);
     e.claims = qeff_arena_array(&e.arena, graph->n_values, sizeof *e.claims);

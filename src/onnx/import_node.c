@@ -130,17 +130,68 @@ move_axes_to_attribute(qeff_onnx_importer *im, qeff_op *op, qeff_onnx_node *n, q
     return QEFF_OK;
 }
 
-/* Split makes as many parts as it has outputs; an operand with their sizes says the same. */
+/* Sizes of the parts where they do not come out even: all of the same size but the last. */
+static qeff_status
+add_uneven_parts(qeff_onnx_importer *im, qeff_onnx_node *n, int64_t size, qeff_error *err)
+{
+    const int64_t n_parts = (int64_t)n->n_outputs, part = size / n_parts + (size % n_parts != 0);
+    int64_t *sizes = qeff_arena_array(&im->node_memory, n->n_outputs, sizeof *sizes);
+    qeff_value *inputs = qeff_arena_array(&im->node_memory, 2, sizeof *inputs);
+    if (!sizes || !inputs) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    for (int64_t i = 0, left = size; i < n_parts; i++, left -= sizes[i - 1])
+        sizes[i] = left < part ? left : part;
+    inputs[0] = n->inputs[0];
+    inputs[1] = qb_ints(im->builder, sizes, n->n_outputs);
+    n->inputs = inputs;
+    n->n_inputs = 2;
+    return QEFF_OK;
+}
+
+/* The size of the dimension that is split; -1 where it has none. */
+static int64_t split_size(const qeff_onnx_importer *im, const qeff_onnx_node *n)
+{
+    const qeff_attribute *axis = find_out(n, "axis");
+    if (n->n_inputs == 0 || n->inputs[0] == QEFF_VALUE_NONE) return -1;
+    const qeff_shape *shape = &qeff_graph_value(qb_graph(im->builder), n->inputs[0])->shape;
+    int64_t at = axis ? axis->i : 0;
+    if (at < 0) at += (int64_t)shape->rank;
+    return at < 0 || at >= (int64_t)shape->rank ? -1 : shape->dims[at].size;
+}
+
+/* Split makes as many parts as it has outputs; an operand with their sizes says the same. Only
+ * from opset 18 on may the last one be smaller. */
 static qeff_status count_parts(qeff_onnx_importer *im, qeff_onnx_node *n, qeff_error *err)
 {
     const qeff_attribute *declared = find_out(n, "num_outputs");
+    const int64_t size = split_size(im, n);
     if (declared && declared->i != (int64_t)n->n_outputs)
         return qeff_fail(err, QEFF_ERR_FORMAT, "%" PRId64 " parts for %zu outputs", declared->i,
                          n->n_outputs);
     remove_out(n, "num_outputs");
     QEFF_TRY(move_to_input(im, n, "split", err));
-    if (n->n_inputs < 2 || n->inputs[1] == QEFF_VALUE_NONE)
-        n->out[n->n_out++] = QEFF_ATTR_INT("num_outputs", (int64_t)n->n_outputs);
+    if (n->n_inputs > 1 && n->inputs[1] != QEFF_VALUE_NONE) return QEFF_OK;
+    if (size >= 0 && size % (int64_t)n->n_outputs != 0) {
+        if (!declared)
+            return qeff_fail(err, QEFF_ERR_FORMAT, "%" PRId64 " elements in %zu even parts", size,
+                             n->n_outputs);
+        return add_uneven_parts(im, n, size, err);
+    }
+    n->out[n->n_out++] = QEFF_ATTR_INT("num_outputs", (int64_t)n->n_outputs);
+    return QEFF_OK;
+}
+
+/* saturate and round_mode are of interest only where the target is an 8-bit float; there they must
+ * be what opset 17 would have done, had it known the type. */
+static qeff_status drop_cast_modes(qeff_onnx_node *n, qeff_error *err)
+{
+    const qeff_attribute *saturate = find_out(n, "saturate"), *to = find_out(n, "to");
+    const qeff_dtype dtype = qeff_dtype_from_onnx(to->i);
+    const bool is_f8 = dtype == QEFF_DTYPE_F8_E4M3 || dtype == QEFF_DTYPE_F8_E5M2;
+    if (saturate && saturate->i != 1 && is_f8)
+        return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "attribute 'saturate' of %" PRId64,
+                         saturate->i);
+    remove_out(n, "saturate");
+    remove_out(n, "round_mode");
     return QEFF_OK;
 }
 
@@ -181,10 +232,7 @@ static qeff_status even_out(qeff_onnx_importer *im, qeff_op *op, qeff_onnx_node 
         return move_to_input(im, n, "axes", err);
     if (*op == QEFF_OP_SPLIT) return count_parts(im, n, err);
     if (*op == QEFF_OP_CONSTANT_OF_SHAPE) return read_fill(im, n, err);
-    if (*op == QEFF_OP_CAST) { /* only of interest where the target is an 8-bit float */
-        remove_out(n, "saturate");
-        remove_out(n, "round_mode");
-    }
+    if (*op == QEFF_OP_CAST) return drop_cast_modes(n, err);
     return QEFF_OK;
 }
 

@@ -49,6 +49,7 @@ typedef struct qeff_onnx_metadata {
  * @return QEFF_ERR_INVALID   a composite in the graph, an f16 or bf16 weight that is used as f32
  *                            without a cast, two outputs of one name, an output with the name of an
  *                            input, or a model name that is no plain file name
+ *         QEFF_ERR_UNSUPPORTED  a value of an 8-bit float type
  *         QEFF_ERR_CAPACITY  structure alone over the 2 GiB of a protobuf file
  *         QEFF_ERR_IO, QEFF_ERR_NO_SPACE, QEFF_ERR_NO_MEMORY */
 qeff_status qeff_onnx_export(const qeff_graph *graph, const char *folder, const char *model_name,

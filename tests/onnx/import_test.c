@@ -125,6 +125,24 @@ TEST(import, takes_parts_of_split_in_all_four_ways)
     expect_same(&a, 13, &b, 18);
 }
 
+TEST(import, takes_uneven_parts_from_opset_18_on)
+{
+    (void)state_;
+    for (int opset = 17; opset <= 18; opset++) {
+        qeff_buffer graph = open_graph();
+        const size_t mark = begin_node(&graph, "Split", "n", "x", "a,b,y");
+        put_int_attribute(&graph, "axis", -1);
+        if (opset == 18) put_int_attribute(&graph, "num_outputs", 3);
+        qeff_protobuf_end(&graph, mark);
+        if (opset == 18) {
+            expect_loaded(&graph, opset, "= {2, 2, 0}");
+            continue;
+        }
+        make_model(&graph, opset);
+        expect_refusal(QEFF_ERR_FORMAT, "node 'n': 4 elements in 3 even parts");
+    }
+}
+
 TEST(import, refuses_splits_into_another_number_of_parts)
 {
     (void)state_;
@@ -375,6 +393,7 @@ int main(void)
         RUN(import, takes_axes_of_unsqueeze_from_attribute_and_input),
         RUN(import, refuses_axes_given_in_both_ways),
         RUN(import, takes_parts_of_split_in_all_four_ways),
+        RUN(import, takes_uneven_parts_from_opset_18_on),
         RUN(import, refuses_splits_into_another_number_of_parts),
         RUN(import, names_values_after_nodes_and_nodes_after_values),
         RUN(import, makes_weights_of_constant_nodes),
