@@ -125,16 +125,20 @@ static qeff_str checkpoint_name(qeff_builder *b, const char *name)
     return qeff_buffer_str(&b->text);
 }
 
+/* On the stack: a question has no way to say that memory ran out. No checkpoint has longer names.
+ */
 bool qb_has_weight(const qeff_builder *b, const char *name)
 {
-    if (!b->weights) return false;
-    qeff_buffer text = {0};
-    qeff_buffer_append_str(&text, qeff_buffer_str(&b->prefix));
-    qeff_buffer_append_str(&text, qeff_buffer_str(&b->scope));
-    qeff_buffer_append_text(&text, name);
-    const bool found = !text.failed && qeff_weights_find(b->weights, qeff_buffer_str(&text));
-    qeff_buffer_deinit(&text);
-    return found;
+    char text[4096];
+    const size_t size = strlen(name);
+    if (!b->weights || b->prefix.size + b->scope.size + size > sizeof text) return false;
+    size_t n = 0;
+    if (b->prefix.size) memcpy(text, b->prefix.data, b->prefix.size);
+    n += b->prefix.size;
+    if (b->scope.size) memcpy(text + n, b->scope.data, b->scope.size);
+    n += b->scope.size;
+    memcpy(text + n, name, size);
+    return qeff_weights_find(b->weights, (qeff_str){text, n + size}) != NULL;
 }
 
 static qeff_shape shape_of(size_t rank, const int64_t *sizes)
