@@ -60,6 +60,10 @@ typedef struct qeff_onnx_tensor {
 qeff_status qeff_onnx_read_tensor(qeff_onnx_model *model, qeff_protobuf message,
                                   qeff_onnx_tensor *out, qeff_error *err);
 
+/** Memory for elements that cannot be used where they lie; the sum of it is limited. */
+qeff_status
+qeff_onnx_allocate_decoded(qeff_onnx_model *model, uint64_t size, uint8_t **out, qeff_error *err);
+
 /** Where an external tensor of `need` bytes lies: `entries` are the external_data fields of
  * `message`. Fills data, source_fd and source_offset. */
 qeff_status qeff_onnx_find_external(qeff_onnx_model *model, qeff_protobuf message, uint64_t need,

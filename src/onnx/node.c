@@ -211,8 +211,8 @@ static qeff_status make_numbers(qeff_onnx_importer *im, const qeff_onnx_attribut
     const size_t width = is_float ? 4 : 8;
     const float *floats = is_list ? a->floats : &a->f;
     const int64_t *ints = is_list ? a->ints : &a->i;
-    uint8_t *data = qeff_arena_array(&im->model->arena, count, width);
-    if (!data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+    uint8_t *data = NULL;
+    QEFF_TRY(qeff_onnx_allocate_decoded(im->model, count * width, &data, err));
     for (size_t i = 0; i < count; i++) {
         uint32_t bits = 0;
         if (is_float) {

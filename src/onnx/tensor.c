@@ -13,7 +13,7 @@
 
 #include <inttypes.h>
 
-enum { DECODED_BYTES_MAX = 16 << 20 }; /* beyond the size of the file */
+enum { DECODED_BYTES_MAX = 4 << 20 }; /* beyond the size of the file */
 
 /* What the fields of a TensorProto say before any of it is believed. */
 typedef struct fields {
@@ -199,19 +199,27 @@ decode_varints(qeff_protobuf *r, qeff_dtype dtype, uint8_t *data, size_t *at, qe
     return QEFF_OK;
 }
 
+qeff_status
+qeff_onnx_allocate_decoded(qeff_onnx_model *model, uint64_t size, uint8_t **out, qeff_error *err)
+{
+    const uint64_t limit = DECODED_BYTES_MAX + (uint64_t)model->file.size;
+    if (size > limit - model->decoded_bytes)
+        return qeff_fail(
+            err, QEFF_ERR_UNSUPPORTED,
+            "typed element lists of over %" PRIu64 " bytes: save the model with raw_data", limit);
+    *out = qeff_arena_alloc(&model->arena, (size_t)size);
+    if (!*out) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "no memory for %" PRIu64 " bytes", size);
+    model->decoded_bytes += size;
+    return QEFF_OK;
+}
+
 /* The second pass: `need` bytes were counted in the first. */
 static qeff_status decode_elements(qeff_onnx_model *model, qeff_protobuf r, const fields *f,
                                    uint64_t need, qeff_onnx_tensor *out, qeff_error *err)
 {
     size_t at = 0;
-    model->decoded_bytes += need;
-    if (model->decoded_bytes > DECODED_BYTES_MAX + model->file.size)
-        return qeff_fail(err, QEFF_ERR_UNSUPPORTED,
-                         "typed element lists of over %" PRIu64
-                         " bytes: save the model with raw_data",
-                         DECODED_BYTES_MAX + (uint64_t)model->file.size);
-    uint8_t *data = qeff_arena_alloc(&model->arena, (size_t)need);
-    if (!data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "no memory for %" PRIu64 " bytes", need);
+    uint8_t *data = NULL;
+    QEFF_TRY(qeff_onnx_allocate_decoded(model, need, &data, err));
     while (qeff_protobuf_next(&r)) {
         if (r.field != f->data_field) continue;
         const size_t width = width_of(r.field);
@@ -225,6 +233,7 @@ static qeff_status decode_elements(qeff_onnx_model *model, qeff_protobuf r, cons
     }
     QEFF_TRY(qeff_protobuf_status(&r, err));
     out->data = (qeff_bytes){data, (size_t)need};
+    qeff_file_release(&model->file, r.data); /* it is in memory once */
     return QEFF_OK;
 }
 

@@ -624,6 +624,47 @@ TEST(export, leaves_nothing_behind_on_an_io_error)
     fail_each_call(EIO, QEFF_ERR_IO);
 }
 
+static int faulty_stat(void *ctx, int fd, int64_t *size, bool *is_regular, int *error)
+{
+    (void)ctx;
+    return strikes(error) ? -1 : faults.io.stat(faults.io.ctx, fd, size, is_regular, error);
+}
+
+static void *faulty_map(void *ctx, int fd, size_t size, int *error)
+{
+    (void)ctx;
+    return strikes(error) ? NULL : faults.io.map(faults.io.ctx, fd, size, error);
+}
+
+TEST(import, reports_every_failing_call)
+{
+    (void)state_;
+    qeff_error err = {0};
+    qeff_graph *graph = build("encoder", NULL);
+    ASSERT_OK(export_to(graph, "model", &err));
+    qeff_graph_destroy(graph);
+    faults.io = *qeff_io_get();
+    faults.error = EIO;
+    qeff_io io = faults.io;
+    io.open = faulty_open;
+    io.stat = faulty_stat;
+    io.map = faulty_map;
+    qeff_io_set(&io);
+    const size_t before = make_bytes_in_use();
+    long n = 0;
+    for (qeff_status status = QEFF_ERR_IO; status; n++) {
+        qeff_onnx_model *model = NULL;
+        faults.countdown = n;
+        status = qeff_onnx_import(make_path("model.onnx"), &graph, &model, &err);
+        if (status) assert_int_equal(status, QEFF_ERR_IO);
+        qeff_graph_destroy(graph);
+        qeff_onnx_close(model);
+        assert_int_equal(make_bytes_in_use(), before);
+    }
+    assert_int_equal(n, 7); /* open, stat and map, of both files */
+    qeff_io_set(NULL);
+}
+
 TEST(export, does_not_touch_what_is_there_where_it_cannot_write)
 {
     (void)state_;
@@ -694,6 +735,7 @@ int main(void)
         RUN(import, survives_every_failing_allocation),
         RUN(export, leaves_nothing_behind_on_a_full_disk),
         RUN(export, leaves_nothing_behind_on_an_io_error),
+        RUN(import, reports_every_failing_call),
         RUN(export, does_not_touch_what_is_there_where_it_cannot_write),
         RUN(operators, have_a_rule_for_each_primitive_and_none_for_composites),
         RUN(operators, fills_survive_the_way_through_a_tensor),

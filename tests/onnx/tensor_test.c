@@ -154,6 +154,31 @@ TEST(tensor, refuses_to_decode_far_beyond_the_size_of_the_file)
     expect_refused(&graph, QEFF_ERR_UNSUPPORTED, "save the model with raw_data");
 }
 
+/* The same by way of many Constant nodes. */
+TEST(tensor, refuses_to_decode_constants_far_beyond_the_size_of_the_file)
+{
+    (void)state_;
+    enum { NODES = 300, N = 60000 };
+    uint8_t *ones = malloc(N);
+    assert_non_null(ones);
+    memset(ones, 1, N);
+    qeff_buffer graph = graph_without_w();
+    for (int i = 0; i < NODES; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "c%d", i);
+        const size_t mark = begin_node(&graph, "Constant", NULL, NULL, name);
+        const size_t attribute = qeff_protobuf_begin(&graph, NODE_ATTRIBUTE);
+        qeff_protobuf_put_str(&graph, ATTRIBUTE_NAME, QEFF_STR("value_ints"));
+        qeff_protobuf_put_bytes(&graph, ATTRIBUTE_INTS, (qeff_bytes){ones, N});
+        qeff_protobuf_put_int(&graph, ATTRIBUTE_TYPE, ATTRIBUTE_TYPE_INTS);
+        qeff_protobuf_end(&graph, attribute);
+        qeff_protobuf_end(&graph, mark);
+    }
+    free(ones);
+    put_f32_tensor(&graph, "w", "4", (const float[]){0, 0, 0, 0}, 4);
+    expect_refused(&graph, QEFF_ERR_UNSUPPORTED, "save the model with raw_data");
+}
+
 TEST(tensor, loads_every_form_of_the_same_floats)
 {
     (void)state_;
@@ -530,6 +555,7 @@ int main(void)
         RUN(tensor, refuses_elements_that_do_not_fit_their_type),
         RUN(tensor, refuses_segments),
         RUN(tensor, refuses_to_decode_far_beyond_the_size_of_the_file),
+        RUN(tensor, refuses_to_decode_constants_far_beyond_the_size_of_the_file),
         RUN(tensor, loads_every_form_of_the_same_floats),
         RUN(tensor, decodes_int32_data_to_every_small_type),
         RUN(tensor, decodes_int64_data_packed_and_single_mixed),
