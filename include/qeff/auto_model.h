@@ -4,6 +4,7 @@
 #define QEFF_AUTO_MODEL_H
 
 #include <qeff/tensor.h>
+#include <qeff/tokenizer.h>
 #include <qeff/transformers_base.h>
 
 #ifdef __cplusplus
@@ -47,6 +48,10 @@ QEFF_API void qeff_auto_model_destroy(qeff_auto_model *model);
 
 /** The shared part; lives as long as the model. */
 QEFF_API qeff_transformers_base *qeff_auto_model_base(qeff_auto_model *model);
+
+/** The model's tokenizer, or NULL where it has none; lives as long as the model. It lower-cases
+ * where the model's modules ask for it. */
+QEFF_API const qeff_tokenizer *qeff_auto_model_tokenizer(const qeff_auto_model *model);
 
 /** A remark worth showing to a person, such as that the folder names no pooling; NULL: none. */
 QEFF_API const char *qeff_auto_model_notice(const qeff_auto_model *model);

@@ -1,0 +1,53 @@
+/* shared.h - what several commands offer alike. */
+#ifndef CLI_SHARED_H
+#define CLI_SHARED_H
+
+#include "cli/command.h"
+
+#include <qeff/auto_model.h>
+
+enum { CLI_THREADS_MAX = 1024, CLI_LENGTH_MAX = 1 << 20, CLI_BATCH_MAX = 65536 };
+
+/** Names of qeff_auto_model_options.pooling; NULL ends. */
+extern const char *const cli_pooling_modes[];
+
+/** Rows of option tables; `type` is the command's values. */
+#define CLI_OPTION_POOLING(type)                                                                   \
+    {                                                                                              \
+        .name = "pooling", .kind = CLI_WORD, .offset = offsetof(type, pooling),                    \
+        .value_name = "MODE", .choices = cli_pooling_modes,                                        \
+        .fallback = "as the model folder says, else mean",                                         \
+        .help = "how token vectors become one; overrides the folder, then without normalisation "  \
+                "unless --normalize asks for it; none gives the vector of every token"             \
+    }
+#define CLI_OPTION_NORMALIZE(type)                                                                 \
+    {                                                                                              \
+        .name = "normalize", .kind = CLI_SWITCH, .offset = offsetof(type, normalize),              \
+        .min = QEFF_TOGGLE_ON, .help = "scale vectors to unit length"                              \
+    }
+#define CLI_OPTION_NO_NORMALIZE(type)                                                              \
+    {                                                                                              \
+        .name = "no-normalize", .kind = CLI_SWITCH, .offset = offsetof(type, normalize),           \
+        .min = QEFF_TOGGLE_OFF, .help = "leave vectors as long as the model makes them"            \
+    }
+#define CLI_OPTION_TYPE_IDS(type)                                                                  \
+    {                                                                                              \
+        .name = "with-token-type-ids", .kind = CLI_FLAG,                                           \
+        .offset = offsetof(type, with_token_type_ids),                                             \
+        .help = "take token_type_ids as a third input; without it every token has type 0"          \
+    }
+#define CLI_OPTION_THREADS(type)                                                                   \
+    {                                                                                              \
+        .name = "threads", .kind = CLI_COUNT, .offset = offsetof(type, threads),                   \
+        .value_name = "N", .min = 1, .max = CLI_THREADS_MAX, .variable = "QEFF_THREADS",           \
+        .fallback = "as many as can run at once",                                                  \
+        .help = "threads that compute; never changes a result"                                     \
+    }
+
+/** Tells of a model's remark, once all is done. `model` may be NULL. */
+void cli_note_of_model(const char *path, const qeff_auto_model *model);
+
+/** Prints a line to stdout, such as the path of what was made. Returns the exit code. */
+int cli_print_line(const cli_command *command, const char *line);
+
+#endif /* CLI_SHARED_H */
