@@ -288,17 +288,29 @@ static qeff_status check_coverage(const reader *r, const uint32_t *order)
     uint64_t end = 0;
     for (size_t i = 0; i < r->n_entries; i++) {
         const entry *e = &r->entries[order[i]];
+        const qeff_str name = {e->name, e->name_size};
         if (e->begin != end)
             return qeff_fail(r->err, QEFF_ERR_FORMAT,
                              "tensor '%.*s': data begins at %" PRIu64 ", expected %" PRIu64
                              ", where the tensor before it ends",
-                             (int)(e->name_size < 200 ? e->name_size : 200), e->name, e->begin,
-                             end);
+                             QEFF_STR_ARGS(name), e->begin, end);
         end = e->end;
     }
     if (end != r->data.size)
         return qeff_fail(r->err, QEFF_ERR_FORMAT,
                          "tensors end at byte %" PRIu64 " of %zu bytes of data", end, r->data.size);
+    return QEFF_OK;
+}
+
+static qeff_status check_names(const reader *r, const uint32_t *order)
+{
+    for (size_t i = 1; i < r->n_entries; i++) {
+        const entry *e = &r->entries[order[i]];
+        const qeff_str name = {e->name, e->name_size};
+        if (compare_names(&r->entries[order[i - 1]], e) == 0)
+            return qeff_fail(r->err, QEFF_ERR_FORMAT, "tensor '%.*s' is there twice",
+                             QEFF_STR_ARGS(name));
+    }
     return QEFF_OK;
 }
 
@@ -321,9 +333,6 @@ static qeff_status make_views(const reader *r, const uint32_t *order)
         if (e->rank)
             memcpy(view->shape, r->dimensions + e->first_dimension,
                    e->rank * sizeof *r->dimensions);
-        if (i > 0 && qeff_str_equal(view->name, view[-1].name))
-            return qeff_fail(r->err, QEFF_ERR_FORMAT, "tensor '%.*s' is there twice",
-                             QEFF_STR_ARGS(view->name));
     }
     return QEFF_OK;
 }
@@ -341,8 +350,9 @@ static qeff_status check_entries(const reader *r)
     }
     if (!status) {
         sort_entries(r->entries, r->n_entries, order, scratch, compare_names);
-        status = make_views(r, order);
+        status = check_names(r, order);
     }
+    if (!status) status = make_views(r, order);
     qeff_free(order);
     qeff_free(scratch);
     return status;
