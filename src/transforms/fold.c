@@ -22,6 +22,16 @@ typedef struct folding {
     size_t total_bytes;
 } folding;
 
+/* Rows of a short weight stay short: as a constant they count as f32 again, as the result did. */
+static qeff_dtype stored_dtype(const folding *f, const qeff_node *node, qeff_dtype inferred)
+{
+    const bool moves = node->op == QEFF_OP_GATHER || node->op == QEFF_OP_SLICE ||
+                       node->op == QEFF_OP_RESHAPE || node->op == QEFF_OP_UNSQUEEZE;
+    const qeff_value first = node->inputs[0];
+    if (!moves) return inferred;
+    return qeff_graph_is_weight(f->rw.in, first) ? f->rw.in->values[first].dtype : inferred;
+}
+
 /* Takes the result's type where it is small and of constant shape. */
 static bool describe_result(const folding *f, const qeff_node *node, qeff_evaluation *e)
 {
@@ -33,6 +43,7 @@ static bool describe_result(const folding *f, const qeff_node *node, qeff_evalua
     for (size_t i = 0; i < e->rank; i++)
         e->shape[i] = info->shape.dims[i].size;
     e->n_elements = (size_t)n;
+    e->dtype = stored_dtype(f, node, info->dtype);
     return f->total_bytes + RESULT_BYTES_MAX <= TOTAL_BYTES_MAX;
 }
 

@@ -21,11 +21,13 @@ run(const pass *passes, size_t n, const qeff_graph *in, qeff_graph **out, qeff_e
     return QEFF_OK;
 }
 
-/* Clipping comes last: what it clips lies in memory, and each pass behind it would copy that. */
+/* Folding comes first too, so that rows are picked before whole tables are cast. Clipping comes
+ * last: what it clips lies in memory, and each pass behind it would copy that. */
 qeff_status qeff_pipeline_for_export(const qeff_graph *in, qeff_graph **out, qeff_error *err)
 {
-    static const pass passes[] = {qeff_transform_decompose, qeff_transform_fold, qeff_transform_cse,
-                                  qeff_transform_dce, qeff_transform_fp16_clip};
+    static const pass passes[] = {qeff_transform_fold, qeff_transform_decompose,
+                                  qeff_transform_fold, qeff_transform_cse,
+                                  qeff_transform_dce,  qeff_transform_fp16_clip};
     return run(passes, sizeof passes / sizeof *passes, in, out, err);
 }
 

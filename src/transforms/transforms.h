@@ -33,7 +33,7 @@ qeff_status qeff_transform_dce(const qeff_graph *in, qeff_graph **out, qeff_erro
  * becomes 65504. A weight without such values is not copied. */
 qeff_status qeff_transform_fp16_clip(const qeff_graph *in, qeff_graph **out, qeff_error *err);
 
-/** For an ONNX file: decompose, fold, cse, dce, fp16_clip. */
+/** For an ONNX file: fold, decompose, fold, cse, dce, fp16_clip. */
 qeff_status qeff_pipeline_for_export(const qeff_graph *in, qeff_graph **out, qeff_error *err);
 
 /** For a backend that executes composites: fold, cse, recompose. */
