@@ -391,20 +391,21 @@ static void write_data(const exporter *e, qeff_writer *writer)
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-/* Gives both files their names: data first, so that whoever sees the model finds its data. */
+/* Gives both files their names: data first, so that whoever sees the model finds its data. A model
+ * that is being replaced goes before its data does: killed in between, there is no model, never an
+ * old one with new weights. */
 static qeff_status commit_files(qeff_writer *model, qeff_writer *data, qeff_error *err)
 {
+    const qeff_io *io = qeff_io_get();
     char data_path[QEFF_PATH_MAX];
+    int error = 0;
     const bool has_data = data->is_open;
     memcpy(data_path, data->path, sizeof data_path);
     if (model->status) return qeff_writer_commit(model, err);
+    if (has_data && !data->status) (void)io->unlink(io->ctx, model->path, &error);
     if (has_data) QEFF_TRY(qeff_writer_commit(data, err));
     const qeff_status status = qeff_writer_commit(model, err);
-    if (status && has_data) {
-        const qeff_io *io = qeff_io_get();
-        int error = 0;
-        (void)io->unlink(io->ctx, data_path, &error);
-    }
+    if (status && has_data) (void)io->unlink(io->ctx, data_path, &error);
     return status;
 }
 

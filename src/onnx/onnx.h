@@ -38,7 +38,8 @@ typedef struct qeff_onnx_metadata {
  * `folder/model_name_0.onnx.data`. The same graph gives the same bytes everywhere. Tensor data is
  * copied from file to file inside the kernel where the file system can, and never held in memory.
  *
- * Both files are complete before either gets its name; the data file gets it first. On failure
+ * Both files are complete before either gets its name; the data file gets it first, and a model of
+ * the same name is removed before that. On failure
  * neither is new.
  *
  * Value names are kept, but a result that is a graph output goes by the output's name. An output
