@@ -4,6 +4,7 @@
 TEST_BUILD is a configured build with tests, whose list of replay tests says where each target's corpus is.
 New inputs go to FUZZ_BUILD/corpus/<target>. A finding leaves its input in FUZZ_BUILD/findings/ and fails the run."""
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def fuzz(build, target, corpus, seconds):
 def main():
     build, test_build, seconds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     (build / "findings").mkdir(parents=True, exist_ok=True)
+    os.environ["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
     targets = corpora(test_build)
     built = {p.name.removeprefix("fuzz_") for p in build.rglob("fuzz_*") if p.is_file() and p.suffix == ""}
     if not targets or built != set(targets):
