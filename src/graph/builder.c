@@ -154,14 +154,20 @@ static const char *intern_symbol(qeff_builder *b, const char *symbol)
     return copy.data;
 }
 
-/* A dim that only run time can tell is named after its value: "encoder.slice#1". */
+/* A dim that only run time can tell is named after its value: "encoder.slice#1". Input dims may
+ * not contain '#', so that no file can make such a dim equal to another one. Long names, which
+ * would take their room once a dim, are replaced by the value's number. */
 static const char *make_symbol(qeff_builder *b, qeff_str value_name, size_t axis)
 {
+    enum { NAME_MAX_BYTES = 64 };
     qeff_buffer text = {0};
-    qeff_buffer_append_str(&text, value_name);
+    if (value_name.size > NAME_MAX_BYTES || value_name.data[0] == '#')
+        qeff_buffer_format(&text, "#%zu", b->graph->n_values);
+    else
+        qeff_buffer_append_str(&text, value_name);
     qeff_buffer_format(&text, "#%zu", axis);
-    qeff_buffer_append_byte(&text, 0);
-    const char *symbol = text.failed ? NULL : intern_symbol(b, (const char *)text.data);
+    const char *symbol =
+        text.failed ? NULL : qeff_arena_str(&b->graph->arena, qeff_buffer_str(&text)).data;
     qeff_buffer_deinit(&text);
     return symbol;
 }
@@ -190,8 +196,12 @@ qeff_value qb_add_value(qeff_builder *b, const qeff_value_info *info)
     if (!value->name.data) return qb_fail_memory(b);
     for (size_t i = 0; i < info->shape.rank; i++) {
         qeff_dim *dim = &value->shape.dims[i];
-        if (!dim->symbol && dim->size >= 0) continue;
-        dim->symbol = dim->symbol ? intern_symbol(b, dim->symbol) : make_symbol(b, value->name, i);
+        if (!dim->symbol && dim->size < 0)
+            dim->symbol = make_symbol(b, value->name, i);
+        else if (info->kind == QEFF_VALUE_INPUT && dim->symbol)
+            dim->symbol = intern_symbol(b, dim->symbol);
+        else
+            continue; /* a number, or a name that lies in the arena already */
         dim->size = -1;
         if (!dim->symbol) return qb_fail_memory(b);
     }
@@ -205,6 +215,12 @@ qeff_value qb_input(qeff_builder *b, const char *name, qeff_dtype dtype, const q
     if (b->status) return QEFF_VALUE_NONE;
     if (qeff_names_find(&b->names, qeff_str_of(name))) {
         qb_fail(b, QEFF_ERR_FORMAT, "input '%s': the name is taken", name);
+        return QEFF_VALUE_NONE;
+    }
+    for (size_t i = 0; i < shape->rank; i++) {
+        if (!shape->dims[i].symbol || !strchr(shape->dims[i].symbol, '#')) continue;
+        qb_fail(b, QEFF_ERR_FORMAT, "input '%s': dimension '%s' contains '#'", name,
+                shape->dims[i].symbol);
         return QEFF_VALUE_NONE;
     }
     qeff_value *inputs = qeff_grow(g->inputs, g->n_inputs, &g->inputs_capacity, sizeof *inputs);

@@ -39,6 +39,8 @@ bool qb_has_failed(const qeff_builder *b);
 /** The graph so far, for looking at shapes and dtypes. */
 const qeff_graph *qb_graph(const qeff_builder *b);
 
+/** Dims may have any name without '#', which marks those that only run time can tell; a size below
+ * 0 without a name gives such a dim. */
 qeff_value qb_input(qeff_builder *b, const char *name, qeff_dtype dtype, const qeff_shape *shape);
 /** Marks a value as a graph output under the name the user sees. */
 void qb_output(qeff_builder *b, const char *name, qeff_value value);

@@ -71,7 +71,7 @@ typedef struct qeff_value_info {
 
 #define QEFF_ELEMENT_UNKNOWN "?"
 
-enum { QEFF_KNOWN_ELEMENTS_MAX = 32 };
+enum { QEFF_KNOWN_ELEMENTS_MAX = 16 };
 
 typedef enum qeff_attribute_kind {
     QEFF_ATTRIBUTE_INT,

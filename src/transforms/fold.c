@@ -47,11 +47,15 @@ static bool describe_result(const folding *f, const qeff_node *node, qeff_evalua
     return f->total_bytes + RESULT_BYTES_MAX <= TOTAL_BYTES_MAX;
 }
 
-static bool fill_known(const qeff_value_info *info, qeff_evaluation *e)
+static bool is_known(const qeff_value_info *info, size_t n)
 {
-    if (!info->known) return false;
-    for (size_t i = 0; i < e->n_elements; i++)
+    for (size_t i = 0; info->known && i < n; i++)
         if (info->known[i].symbol) return false;
+    return info->known != NULL;
+}
+
+static void fill_known(const qeff_value_info *info, qeff_evaluation *e)
+{
     for (size_t i = 0; i < e->n_elements; i++) {
         const uint64_t bits = (uint64_t)info->known[i].size;
         if (e->dtype == QEFF_DTYPE_I64)
@@ -61,39 +65,32 @@ static bool fill_known(const qeff_value_info *info, qeff_evaluation *e)
         else
             e->out[i] = bits != 0;
     }
-    return true;
 }
 
-/* Operands in the new graph, where all of them are constants there. */
-static bool map_constants(folding *f, const qeff_node *node, qeff_value *inputs)
+/* Whether all operands are constants, in the old graph or by now. */
+static bool has_constants(const folding *f, const qeff_node *node)
 {
     for (size_t i = 0; i < node->n_inputs; i++) {
         const qeff_value old = node->inputs[i];
-        inputs[i] = QEFF_VALUE_NONE;
-        if (old == QEFF_VALUE_NONE) continue;
-        const bool is_constant = qeff_graph_is_weight(f->rw.in, old) ||
-                                 qeff_graph_is_weight(qb_graph(f->rw.b), f->rw.map[old]);
-        if (!is_constant) return false;
-        inputs[i] = qeff_rewrite_value(&f->rw, old);
+        if (old == QEFF_VALUE_NONE || qeff_graph_is_weight(f->rw.in, old)) continue;
+        if (!qeff_graph_is_weight(qb_graph(f->rw.b), f->rw.map[old])) return false;
     }
     return true;
 }
 
 static bool compute(folding *f, qeff_evaluation *e)
 {
-    bool is_done = false;
     const qeff_node *node = e->node;
-    if (!qeff_evaluate_knows(node->op)) return false;
     qeff_value *inputs = qeff_alloc_array(node->n_inputs, sizeof *inputs);
     if (!inputs) {
         qb_fail(f->rw.b, QEFF_ERR_NO_MEMORY, "out of memory");
         return false;
     }
-    if (map_constants(f, node, inputs) && !qb_has_failed(f->rw.b)) {
-        e->graph = qb_graph(f->rw.b);
-        e->inputs = inputs;
-        is_done = qeff_evaluate(e);
-    }
+    for (size_t i = 0; i < node->n_inputs; i++)
+        inputs[i] = qeff_rewrite_value(&f->rw, node->inputs[i]);
+    e->graph = qb_graph(f->rw.b);
+    e->inputs = inputs;
+    const bool is_done = !qb_has_failed(f->rw.b) && qeff_evaluate(e);
     qeff_free(inputs);
     return is_done;
 }
@@ -101,15 +98,18 @@ static bool compute(folding *f, qeff_evaluation *e)
 static bool fold_node(folding *f, const qeff_node *node)
 {
     qeff_evaluation e;
+    const qeff_value_info *info = &f->rw.in->values[node->outputs[0]];
     if (!describe_result(f, node, &e)) return false;
+    const bool by_shape = is_known(info, e.n_elements);
+    if (!by_shape && (!qeff_evaluate_knows(node->op) || !has_constants(f, node))) return false;
     const size_t bytes = e.n_elements * qeff_dtype_size(e.dtype);
     e.out = qeff_alloc_zeroed(bytes);
     if (!e.out) {
         qb_fail(f->rw.b, QEFF_ERR_NO_MEMORY, "out of memory");
         return false;
     }
-    const qeff_value_info *info = &f->rw.in->values[node->outputs[0]];
-    const bool is_done = fill_known(info, &e) || compute(f, &e);
+    if (by_shape) fill_known(info, &e);
+    const bool is_done = by_shape || compute(f, &e);
     if (is_done) {
         f->total_bytes += bytes;
         qeff_rewrite_set(&f->rw, node->outputs[0],

@@ -124,6 +124,29 @@ TEST(names, of_inputs_and_outputs_must_differ)
     test_expect_failure(b, QEFF_ERR_FORMAT, "output 'y': the name is taken");
 }
 
+TEST(names, of_dims_cannot_imitate_those_of_run_time)
+{
+    (void)state_;
+    qeff_builder *b = test_builder(NULL);
+    const qeff_shape shape = test_shape("add#0");
+    (void)qb_input(b, "x", QEFF_DTYPE_F32, &shape);
+    test_expect_failure(b, QEFF_ERR_FORMAT, "input 'x': dimension 'add#0' contains '#'");
+}
+
+TEST(names, of_dims_stay_short)
+{
+    (void)state_;
+    char name[200];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    qeff_builder *b = test_builder(NULL);
+    const qeff_value inputs[] = {test_input(b, QEFF_DTYPE_F32, "B"),
+                                 test_input(b, QEFF_DTYPE_F32, "C")};
+    const qeff_value sum = qb_node(b, QEFF_OP_ADD, name, inputs, 2, NULL, 0);
+    assert_string_equal(qeff_graph_value(qb_graph(b), sum)->shape.dims[0].symbol, "#2#0");
+    qb_destroy(b);
+}
+
 TEST(scopes, refuse_to_nest_without_end)
 {
     (void)state_;
@@ -358,6 +381,8 @@ int main(void)
         RUN(names, of_further_outputs_are_numbered),
         RUN(names, take_linear_time_when_all_are_alike),
         RUN(names, of_inputs_and_outputs_must_differ),
+        RUN(names, of_dims_cannot_imitate_those_of_run_time),
+        RUN(names, of_dims_stay_short),
         RUN(scopes, refuse_to_nest_without_end),
         RUN(weights, lie_in_the_mapped_file_under_their_names_without_prefix),
         RUN(weights, keep_the_dtype_of_the_file_and_count_as_f32),
