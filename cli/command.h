@@ -29,7 +29,8 @@ typedef struct cli_option {
     size_t min, max;            /**< CLI_COUNT */
     const char *const *choices; /**< NULL ends */
     const char *fallback;       /**< for people: what holds where it is not given; NULL: nothing */
-    const char *variable;       /**< environment variable that stands in for it; NULL: none */
+    const char *variable;       /**< environment variable that stands in for it; NULL: none.
+                                 Needs a fallback */
     const char *help;           /**< a clause, lower case, without full stop */
 } cli_option;
 

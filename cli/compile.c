@@ -50,7 +50,7 @@ static const char *const description[] = {
 static const cli_example examples[] = {
     {"Once for many runs", "qeff compile models/all-MiniLM-L6-v2 -o program"},
     {"A program that takes the first token for the text",
-     "qeff compile models/all-MiniLM-L6-v2 -o program-cls --pooling cls --normalize"},
+     "qeff compile models/all-MiniLM-L6-v2 -o cls --pooling cls --normalize"},
     {"From an ONNX file", "qeff compile model.onnx -o program-onnx"},
     {0}};
 

@@ -102,6 +102,8 @@ static const char *const description[] = {
     "Turns texts into vectors, as encode() of sentence-transformers does: prompt, tokenizer, "
     "model, the modules of the folder. The vectors come in the order of the texts, and the same "
     "text gives the same bits whatever else is in the batch.",
+    "--pooling replaces the modules of the folder, and its vectors are normalised only where "
+    "--normalize asks for it; with --pooling none every token keeps its vector.",
     "The first run compiles the model and keeps the program in a cache. Texts with more tokens "
     "than the model takes are cut, and counted on stderr. A text may have up to 1 MiB; invalid "
     "UTF-8 in it counts as U+FFFD.",
@@ -114,7 +116,7 @@ static const char *const description[] = {
 static const cli_example examples[] = {
     {"The vector of a text", "qeff embed models/all-MiniLM-L6-v2 \"The water is cold today.\""},
     {"How similar some texts are",
-     "qeff embed models/all-MiniLM-L6-v2 -f pretty \"a cat sat\" \"a dog sat\" \"tax law\""},
+     "qeff embed models/all-MiniLM-L6-v2 -f pretty \"a cat\" \"a dog\" \"tax law\""},
     {"All lines of a file, as a numpy array",
      "qeff embed models/all-MiniLM-L6-v2 -i texts.txt -f npy -o vectors.npy"},
     {"From a pipe, as a table", "cat texts.txt | qeff embed models/all-MiniLM-L6-v2 -f csv"},

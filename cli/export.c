@@ -35,8 +35,7 @@ static const char *const description[] = {
 
 static const cli_example examples[] = {
     {"To ONNX", "qeff export models/all-MiniLM-L6-v2 -o onnx"},
-    {"Hidden states of every token, with token types as an input",
-     "qeff export models/all-MiniLM-L6-v2 -o onnx --pooling none --with-token-type-ids"},
+    {"Hidden states of every token", "qeff export models/all-MiniLM-L6-v2 -o onnx --pooling none"},
     {"Into the cache, and what it holds",
      "qeff inspect \"$(qeff export models/all-MiniLM-L6-v2)\""},
     {0}};

@@ -30,8 +30,10 @@ void cli_add_option_help(const cli_option *option, cli_text *out)
     }
     if (option->kind == CLI_COUNT && option->max < SIZE_MAX / 2)
         cli_text_format(out, ", %zu to %zu", option->min, option->max);
-    if (option->fallback) cli_text_format(out, " (default: %s)", option->fallback);
-    if (option->variable) cli_text_format(out, " (or %s)", option->variable);
+    if (option->variable)
+        cli_text_format(out, " (default: $%s, else %s)", option->variable, option->fallback);
+    else if (option->fallback)
+        cli_text_format(out, " (default: %s)", option->fallback);
 }
 
 /* A row of two columns; a left part that is too wide has a line of its own. */

@@ -17,7 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LABEL_COLUMNS = 20, CELL_COLUMNS_MAX = 72, TABLE_KEYS_MAX = 12 };
+enum {
+    LABEL_COLUMNS = 25,
+    CELL_COLUMNS_MAX = 72,
+    TABLE_KEYS_MAX = 12,
+    LIST_MAX = 16,
+    LINE_COLUMNS_MAX = 1200
+};
 
 typedef struct inspect_values {
     bool as_json;
@@ -90,9 +96,26 @@ static void add_compact(cli_text *out, const json_t *value)
     free(text);
 }
 
+static void add_list(cli_text *out, const json_t *list)
+{
+    const size_t n = json_array_size(list);
+    cli_text_add(out, "[");
+    for (size_t i = 0; i < n && i < LIST_MAX; i++) {
+        const json_t *item = json_array_get(list, i);
+        if (i) cli_text_add(out, ", ");
+        if (json_is_string(item))
+            add_string(out, item);
+        else
+            add_compact(out, item);
+    }
+    cli_text_add(out, n > LIST_MAX ? ", ...]" : "]");
+}
+
 static void add_cell(cli_text *out, const json_t *value)
 {
-    if (json_is_string(value))
+    if (json_is_array(value))
+        add_list(out, value);
+    else if (json_is_string(value))
         add_string(out, value);
     else if (json_is_integer(value))
         add_number(out, json_integer_value(value));
@@ -155,8 +178,10 @@ static void add_row(const table *t, const json_t *row, cli_text *line, cli_text 
         else
             cli_text_add(line, t->keys[k]);
         const size_t width = cli_columns((qeff_str){line->data, line->size});
-        cli_text_pad(out, t->is_number[k] ? column + t->widths[k] - width : column);
-        cli_text_append(out, line->data ? line->data : "", line->size);
+        if (line->size) { /* no spaces at the end of a line */
+            cli_text_pad(out, t->is_number[k] ? column + t->widths[k] - width : column);
+            cli_text_append(out, line->data, line->size);
+        }
         column += t->widths[k] + 2;
     }
     cli_text_add(out, "\n");
@@ -213,6 +238,11 @@ static void add_member(const char *key, json_t *value, size_t indent, cli_text *
         add_members(value, 2, out);
         return;
     }
+    if (json_is_string(value) && json_string_length(value) == 0) {
+        add_label(indent, key, out);
+        cli_text_add(out, "(empty)\n");
+        return;
+    }
     add_label(indent, key, out);
     if (json_is_array(value)) {
         add_words(value, out);
@@ -224,6 +254,9 @@ static void add_member(const char *key, json_t *value, size_t indent, cli_text *
         add_bytes(out, json_integer_value(value));
     else if (json_is_boolean(value))
         cli_text_add(out, json_is_true(value) ? "yes" : "no");
+    else if (json_is_string(value))
+        cli_text_add_excerpt(out, (qeff_str){json_string_value(value), json_string_length(value)},
+                             LINE_COLUMNS_MAX);
     else
         add_cell(out, value);
     cli_text_add(out, "\n");

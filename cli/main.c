@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
+#include "cli/unfinished.h"
 
 #include <qeff/base.h>
 
@@ -28,11 +29,12 @@ const char *const cli_about[] = {
 const cli_variable cli_variables[] = {
     {"QEFF_HOME", "folder of compiled programs (default: $XDG_CACHE_HOME/qeff_models, else "
                   "~/.cache/qeff_models)"},
-    {"QEFF_CPU", "slowest instruction set to pretend: scalar or avx2 (default: the best there is)"},
+    {"QEFF_CPU",
+     "best instruction set that may be used: scalar or avx2 (default: the processor's)"},
     {"QEFF_THREADS", "stands in for --threads"},
     {"QEFF_BATCH_SIZE", "stands in for --batch-size"},
     {"NO_COLOR", "where set, no colours on a terminal"},
-    {"COLUMNS", "width of the terminal, where it is to be another than the real one"},
+    {"COLUMNS", "width to lay out for (default: the terminal's, else 80)"},
     {NULL, NULL}};
 
 const cli_exit_code cli_exit_codes[] = {
@@ -149,7 +151,7 @@ static void reserve_standard_files(void)
 int main(int n_args, char **args)
 {
     reserve_standard_files();
-    cli_signals_init();
+    cli_unfinished_init();
     if (n_args < 2) return cli_report_usage(NULL, "COMMAND: expected a command, found nothing");
     const char *name = args[1];
     const cli_command *command = cli_find_command(name);

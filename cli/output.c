@@ -4,56 +4,17 @@
 #include "cli/output.h"
 
 #include "cli/report.h"
+#include "cli/unfinished.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* --- unfinished files and signals ---------------------------------------------------------------
- */
-
-/* What a signal handler has to remove; it cannot be told in another way. Written only while the
- * signals are blocked. */
-static char unfinished[CLI_OUTPUT_PATH_MAX + 32];
-
-static void end_by_signal(int number)
-{
-    if (unfinished[0]) (void)unlink(unfinished);
-    (void)signal(number, SIG_DFL);
-    (void)raise(number);
-}
-
-static void remember_unfinished(const char *path)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)sigprocmask(SIG_BLOCK, &all, &before);
-    (void)snprintf(unfinished, sizeof unfinished, "%s", path);
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
-void cli_signals_init(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {0};
-    action.sa_handler = SIG_IGN;
-    (void)sigaction(SIGPIPE, &action, NULL);
-    (void)sigaction(SIGXFSZ, &action, NULL); /* a size limit is then an error of write() */
-    action.sa_handler = end_by_signal;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction before;
-        /* nohup and shells in the background have asked for some of them to be ignored */
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
-        (void)sigaction(numbers[i], &action, NULL);
-    }
-}
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -80,12 +41,12 @@ static qeff_status open_file(cli_output *out, const char *path, qeff_error *err)
         const char *slash = strrchr(out->target, '/');
         (void)snprintf(out->temporary, sizeof out->temporary, "%.*s.tmp-%ld-out",
                        slash ? (int)(slash - out->target + 1) : 0, out->target, (long)getpid());
-        remember_unfinished(out->temporary);
+        cli_unfinished_add(out->temporary, false);
         out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     }
     if (out->fd >= 0) return QEFF_OK;
     const int error = errno;
-    remember_unfinished("");
+    cli_unfinished_remove(out->temporary);
     return cli_fail_system(err, error, path);
 }
 
@@ -176,7 +137,7 @@ static qeff_status commit(cli_output *out, qeff_error *err)
     if (!out->error && out->temporary[0] && rename(out->temporary, out->target) != 0)
         out->error = errno;
     if (out->error && out->temporary[0]) (void)unlink(out->temporary);
-    remember_unfinished("");
+    cli_unfinished_remove(out->temporary);
     return out->error ? cli_fail_system(err, out->error, subject) : QEFF_OK;
 }
 

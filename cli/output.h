@@ -33,8 +33,4 @@ void cli_output_abort(cli_output *out);
 /** Writes a whole text to stdout. */
 qeff_status cli_print(const char *data, size_t size, qeff_error *err);
 
-/** From now on SIGINT, SIGTERM and SIGHUP remove unfinished files before they end the program,
- * and a closed pipe is an error of write(). */
-void cli_signals_init(void);
-
 #endif /* CLI_OUTPUT_H */

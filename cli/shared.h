@@ -16,9 +16,8 @@ extern const char *const cli_pooling_modes[];
     {                                                                                              \
         .name = "pooling", .kind = CLI_WORD, .offset = offsetof(type, pooling),                    \
         .value_name = "MODE", .choices = cli_pooling_modes,                                        \
-        .fallback = "as the model folder says, else mean",                                         \
-        .help = "how token vectors become one; overrides the folder, then without normalisation "  \
-                "unless --normalize asks for it; none gives the vector of every token"             \
+        .fallback = "as the folder says, else mean",                                               \
+        .help = "how the vectors of tokens become one"                                             \
     }
 #define CLI_OPTION_NORMALIZE(type)                                                                 \
     {                                                                                              \

@@ -274,7 +274,8 @@ static qeff_status describe(qeff_protobuf model, qeff_buffer *out, qeff_error *e
     return put_graph(&w, graph, err);
 }
 
-/* Refusals that only say that this build cannot run the file do not keep it from being shown. */
+/* That this build cannot run the file, or that its data files are elsewhere, does not keep it from
+ * being shown. */
 static qeff_status try_import(const char *path, qeff_buffer *out, qeff_error *err)
 {
     qeff_error fault = {0};
@@ -283,7 +284,7 @@ static qeff_status try_import(const char *path, qeff_buffer *out, qeff_error *er
     const qeff_status status = qeff_onnx_import(path, &graph, &model, &fault);
     qeff_graph_destroy(graph);
     qeff_onnx_close(model);
-    if (status && status != QEFF_ERR_UNSUPPORTED) {
+    if (status && status != QEFF_ERR_UNSUPPORTED && status != QEFF_ERR_NOT_FOUND) {
         if (err) *err = fault;
         return status;
     }
