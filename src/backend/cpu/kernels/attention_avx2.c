@@ -1,0 +1,160 @@
+/* attention_avx2.c - softmax(q k^T scale) v of one head, six queries at a time.
+ *
+ *   K^T [ceil(T / 16)][D][16] and V [ceil(D / 16)][T][16] are packed into scratch once, then for
+ * each tile of queries: scores [rows, T] -> exp(scores - max), sum -> times V -> divided by the
+ * sum.
+ *
+ * Scores stay in L1. The last panel of keys is filled up with zeros, whose scores are put to
+ * -infinity before the maximum and to 0 after exp. */
+#include "backend/cpu/kernels/kernels_avx2.h"
+
+#include "backend/cpu/kernels/simd_avx2.h"
+#include "backend/cpu/kernels/tile_avx2.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Eight rows of eight, transposed: y[j][i] = x[i][j]. */
+static inline void transpose_8x8(const float *x, size_t x_stride, float *y, size_t y_stride)
+{
+    const __m256 r0 = _mm256_loadu_ps(x), r1 = _mm256_loadu_ps(x + x_stride);
+    const __m256 r2 = _mm256_loadu_ps(x + 2 * x_stride), r3 = _mm256_loadu_ps(x + 3 * x_stride);
+    const __m256 r4 = _mm256_loadu_ps(x + 4 * x_stride), r5 = _mm256_loadu_ps(x + 5 * x_stride);
+    const __m256 r6 = _mm256_loadu_ps(x + 6 * x_stride), r7 = _mm256_loadu_ps(x + 7 * x_stride);
+    const __m256 a0 = _mm256_unpacklo_ps(r0, r1), a1 = _mm256_unpackhi_ps(r0, r1);
+    const __m256 a2 = _mm256_unpacklo_ps(r2, r3), a3 = _mm256_unpackhi_ps(r2, r3);
+    const __m256 a4 = _mm256_unpacklo_ps(r4, r5), a5 = _mm256_unpackhi_ps(r4, r5);
+    const __m256 a6 = _mm256_unpacklo_ps(r6, r7), a7 = _mm256_unpackhi_ps(r6, r7);
+#define QUAD(p, q, select) _mm256_shuffle_ps(p, q, select)
+    const __m256 b0 = QUAD(a0, a2, 0x44), b1 = QUAD(a0, a2, 0xee);
+    const __m256 b2 = QUAD(a1, a3, 0x44), b3 = QUAD(a1, a3, 0xee);
+    const __m256 b4 = QUAD(a4, a6, 0x44), b5 = QUAD(a4, a6, 0xee);
+    const __m256 b6 = QUAD(a5, a7, 0x44), b7 = QUAD(a5, a7, 0xee);
+#undef QUAD
+    _mm256_storeu_ps(y, _mm256_permute2f128_ps(b0, b4, 0x20));
+    _mm256_storeu_ps(y + y_stride, _mm256_permute2f128_ps(b1, b5, 0x20));
+    _mm256_storeu_ps(y + 2 * y_stride, _mm256_permute2f128_ps(b2, b6, 0x20));
+    _mm256_storeu_ps(y + 3 * y_stride, _mm256_permute2f128_ps(b3, b7, 0x20));
+    _mm256_storeu_ps(y + 4 * y_stride, _mm256_permute2f128_ps(b0, b4, 0x31));
+    _mm256_storeu_ps(y + 5 * y_stride, _mm256_permute2f128_ps(b1, b5, 0x31));
+    _mm256_storeu_ps(y + 6 * y_stride, _mm256_permute2f128_ps(b2, b6, 0x31));
+    _mm256_storeu_ps(y + 7 * y_stride, _mm256_permute2f128_ps(b3, b7, 0x31));
+}
+
+/* [T, D] -> [ceil(T / 16)][D][16] */
+static void pack_keys(const qeff_attention *a, float *panels)
+{
+    const size_t n_slots = qeff_gemm_panels(a->n_keys) * QEFF_PANEL;
+    for (size_t t = 0; t < n_slots; t += LANES) {
+        const size_t n = a->n_keys > t ? a->n_keys - t : 0;
+        const float *k = a->k + (n ? t : 0) * a->k_stride;
+        float *y = panels + t / QEFF_PANEL * QEFF_PANEL * a->head_dim + t % QEFF_PANEL;
+        size_t d = 0;
+        if (n >= LANES)
+            for (; d + LANES <= a->head_dim; d += LANES)
+                transpose_8x8(k + d, a->k_stride, y + d * QEFF_PANEL, QEFF_PANEL);
+        for (; d < a->head_dim; d++)
+            for (size_t i = 0; i < LANES; i++)
+                y[d * QEFF_PANEL + i] = i < n ? k[i * a->k_stride + d] : 0.0F;
+    }
+}
+
+/* [T, D] -> [ceil(D / 16)][T][16] */
+static void pack_values(const qeff_attention *a, float *panels)
+{
+    for (size_t d = 0; d < a->head_dim; d += QEFF_PANEL) {
+        const size_t n = a->head_dim - d < QEFF_PANEL ? a->head_dim - d : QEFF_PANEL;
+        for (size_t t = 0; t < a->n_keys; t++, panels += QEFF_PANEL) {
+            const float *v = a->v + t * a->v_stride + d;
+            if (n == QEFF_PANEL) {
+                _mm256_storeu_ps(panels, _mm256_loadu_ps(v));
+                _mm256_storeu_ps(panels + LANES, _mm256_loadu_ps(v + LANES));
+                continue;
+            }
+            for (size_t i = 0; i < QEFF_PANEL; i++)
+                panels[i] = i < n ? v[i] : 0.0F;
+        }
+    }
+}
+
+/* exp(scale s - max) in place over `n_slots` scores, of which n count; returns 1 / sum. */
+static float exponentiate_row(float *s, size_t n, size_t n_slots, float scale)
+{
+    const __m256 factor = _mm256_set1_ps(scale), lowest = _mm256_set1_ps(-INFINITY);
+    __m256 most = lowest, sum = _mm256_setzero_ps();
+    for (size_t i = 0; i < n_slots; i += LANES) {
+        const size_t left = n > i ? n - i : 0;
+        __m256 x = _mm256_mul_ps(_mm256_loadu_ps(s + i), factor);
+        if (left < LANES) x = _mm256_blendv_ps(lowest, x, _mm256_castsi256_ps(first_lanes(left)));
+        most = _mm256_max_ps(most, x);
+        _mm256_storeu_ps(s + i, x);
+    }
+    most = _mm256_set1_ps(max_lanes(most));
+    for (size_t i = 0; i < n_slots; i += LANES) {
+        const size_t left = n > i ? n - i : 0;
+        __m256 e = exponential(_mm256_sub_ps(_mm256_loadu_ps(s + i), most));
+        if (left < LANES) e = _mm256_and_ps(e, _mm256_castsi256_ps(first_lanes(left)));
+        sum = _mm256_add_ps(sum, e);
+        _mm256_storeu_ps(s + i, e);
+    }
+    return 1.0F / sum_lanes(sum);
+}
+
+static void store_scaled(const qeff_attention *a, size_t row, size_t rows, size_t d,
+                         const float *tile, const float *factors)
+{
+    const size_t n = a->head_dim - d < QEFF_PANEL ? a->head_dim - d : QEFF_PANEL;
+    for (size_t i = 0; i < rows; i++) {
+        float *y = a->y + (row + i) * a->y_stride + d;
+        for (size_t c = 0; c < n; c += LANES) {
+            const __m256i mask = first_lanes(n - c < LANES ? n - c : LANES);
+            const __m256 v = _mm256_mul_ps(_mm256_loadu_ps(tile + i * QEFF_PANEL + c),
+                                           _mm256_set1_ps(factors[i]));
+            _mm256_maskstore_ps(y + c, mask, v);
+        }
+    }
+}
+
+static void run_queries(const qeff_attention *a, size_t row, size_t rows, const float *keys,
+                        const float *values, float *scores)
+{
+    const size_t n_slots = qeff_gemm_panels(a->n_keys) * QEFF_PANEL;
+    float factors[QEFF_TILE_ROWS], buffer[QEFF_TILE_ROWS * QEFF_PANEL];
+    qeff_tile tile = {.x = a->q + row * a->q_stride,
+                      .x_stride = a->q_stride,
+                      .n_in = a->head_dim,
+                      .prefetch = (const char *)scores,
+                      .y_stride = n_slots + QEFF_PANEL};
+    for (size_t t = 0; t < n_slots; t += QEFF_PANEL) {
+        tile.panel = keys + t * a->head_dim;
+        tile.y = scores + t;
+        qeff_tile_avx2(rows, &tile);
+    }
+    for (size_t i = 0; i < rows; i++)
+        factors[i] =
+            exponentiate_row(scores + i * (n_slots + QEFF_PANEL), a->n_keys, n_slots, a->scale);
+    tile.x = scores;
+    tile.x_stride = n_slots + QEFF_PANEL;
+    tile.n_in = a->n_keys;
+    tile.y = buffer;
+    tile.y_stride = QEFF_PANEL;
+    for (size_t d = 0; d < a->head_dim; d += QEFF_PANEL) {
+        tile.panel = values + d * a->n_keys;
+        qeff_tile_avx2(rows, &tile);
+        store_scaled(a, row, rows, d, buffer, factors);
+    }
+}
+
+void qeff_attention_f32_avx2(const qeff_attention *a)
+{
+    const size_t n_tiles = (a->n_queries + QEFF_TILE_ROWS - 1) / QEFF_TILE_ROWS;
+    float *keys = a->scratch;
+    float *values = keys + qeff_gemm_panels(a->n_keys) * QEFF_PANEL * a->head_dim;
+    float *scores = values + qeff_gemm_panels(a->head_dim) * QEFF_PANEL * a->n_keys;
+    pack_keys(a, keys);
+    pack_values(a, values);
+    for (size_t t = 0; t < n_tiles; t++) {
+        const size_t row = t * a->n_queries / n_tiles, end = (t + 1) * a->n_queries / n_tiles;
+        run_queries(a, row, end - row, keys, values, scores);
+    }
+}

@@ -1,0 +1,120 @@
+/* kernels.h - the inner loops of the CPU backend, as a struct of pointers that is filled for the
+ * instruction set in use.
+ *
+ * Contract of every kernel and variant: any size >= 1, any alignment, nothing read or written
+ * outside what the parameters describe, no allocation, no state. Each output element is reduced in
+ * one fixed order that depends on the sizes of its own row alone, so its bits never depend on
+ * neighbours, on how rows are split between calls, or on threads. Variants of one kernel agree
+ * within the tolerances of tests/backend/kernels_test.c; scalar.c is the specification. NaN and
+ * infinity pass through as in the formula.
+ *
+ * `y` may be `x` in the kernels of one row; other operands do not overlap. */
+#ifndef BACKEND_CPU_KERNELS_KERNELS_H
+#define BACKEND_CPU_KERNELS_KERNELS_H
+
+#include <qeff/base.h>
+
+/** Columns of a panel of packed weights. */
+enum { QEFF_PANEL = 16 };
+
+typedef enum qeff_activation {
+    QEFF_ACTIVATION_NONE,
+    QEFF_ACTIVATION_GELU_ERF,  /**< x (1 + erf(x / sqrt 2)) / 2 */
+    QEFF_ACTIVATION_GELU_TANH, /**< x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
+    QEFF_ACTIVATION_RELU,
+    QEFF_ACTIVATION_SILU, /**< x / (1 + exp(-x)) */
+    QEFF_ACTIVATION_TANH,
+    QEFF_ACTIVATION_SIGMOID,
+    QEFF_ACTIVATION_COUNT
+} qeff_activation;
+
+typedef enum qeff_arithmetic {
+    QEFF_ARITHMETIC_ADD,
+    QEFF_ARITHMETIC_SUB,
+    QEFF_ARITHMETIC_MUL,
+    QEFF_ARITHMETIC_DIV,
+    QEFF_ARITHMETIC_COUNT
+} qeff_arithmetic;
+
+/** y = activation(x W^T + bias) + residual, for the panels [first, first + count) of W.
+ *
+ * W [N, K] is packed in panels of 16 output columns, [ceil(N / 16)][K][16], columns past N filled
+ * with zeros. The sum over K runs from k = 0 upwards, one accumulator an element. Rows may overlap
+ * where their stride says so, but y overlaps nothing else. */
+typedef struct qeff_gemm {
+    size_t n_rows, n_in, n_out; /**< M, K, N */
+    const float *x;             /**< [M, K] */
+    size_t x_stride;            /**< floats from row to row */
+    const float *panels;
+    const float *bias; /**< [N, rounded up to 16], or NULL */
+    qeff_activation activation;
+    const float *residual; /**< [M, N], or NULL */
+    size_t residual_stride;
+    float *y; /**< [M, N] */
+    size_t y_stride;
+} qeff_gemm;
+
+static inline size_t qeff_gemm_panels(size_t n_out)
+{
+    return (n_out + QEFF_PANEL - 1) / QEFF_PANEL;
+}
+
+/** y = softmax(q k^T scale) v for one head; there is no mask. */
+typedef struct qeff_attention {
+    size_t n_queries, n_keys, head_dim; /**< S, T, D */
+    const float *q, *k, *v;             /**< [S, D], [T, D], [T, D] */
+    size_t q_stride, k_stride, v_stride;
+    float scale;
+    float *y; /**< [S, D] */
+    size_t y_stride;
+    float *scratch; /**< [qeff_attention_scratch(T, D)] */
+} qeff_attention;
+
+/** Floats of scratch for T keys of D dimensions: K^T and V in panels, six rows of scores. */
+static inline size_t qeff_attention_scratch(size_t n_keys, size_t head_dim)
+{
+    const size_t keys = qeff_gemm_panels(n_keys) * QEFF_PANEL;
+    const size_t dims = qeff_gemm_panels(head_dim) * QEFF_PANEL;
+    return keys * head_dim + dims * n_keys + 6 * (keys + QEFF_PANEL);
+}
+
+typedef enum qeff_pool_mode {
+    QEFF_POOL_CLS,           /**< the first row */
+    QEFF_POOL_MAX,           /**< largest of each column */
+    QEFF_POOL_MEAN,          /**< sum / T */
+    QEFF_POOL_MEAN_SQRT_LEN, /**< sum / sqrt(T) */
+    QEFF_POOL_WEIGHTED_MEAN, /**< sum w x / sum w, with w = position + 1 */
+    QEFF_POOL_LAST,          /**< the last row */
+    QEFF_POOL_COUNT
+} qeff_pool_mode;
+
+/** One vector from the rows of one sequence. */
+typedef struct qeff_pool {
+    qeff_pool_mode mode;
+    size_t n_rows, n; /**< T >= 1, H */
+    const float *x;   /**< [T, H] */
+    size_t x_stride;
+    const int32_t *positions; /**< [T]; read by the weighted mean */
+} qeff_pool;
+
+/*  layer_norm_f32    y = (x - mean) / sqrt(variance + eps) * gamma + beta; beta may be NULL
+ *  softmax_f32       y = exp(x - max x) / sum
+ *  activate_f32      y = activation(x)
+ *  arithmetic_f32    y = a op b
+ *  add_row_f32       y = row, or y += row; the row is f32, f16 or bf16, little-endian
+ *  l2_normalize_f32  y = x / max(|x|, eps) */
+typedef struct qeff_kernels {
+#define KERNEL(name, parameters) void(*name) parameters;
+#include "backend/cpu/kernels/kernels.def"
+#undef KERNEL
+} qeff_kernels;
+
+/** The best variant of each kernel for a set of QEFF_CPU_* flags. */
+qeff_kernels qeff_kernels_for(unsigned cpu_flags);
+
+/** Fills every entry. */
+void qeff_kernels_scalar(qeff_kernels *kernels);
+/** Overwrites what AVX2, FMA and F16C do better. */
+void qeff_kernels_avx2(qeff_kernels *kernels);
+
+#endif /* BACKEND_CPU_KERNELS_KERNELS_H */

@@ -1,0 +1,218 @@
+/* steps.c - one step over the rows of a chunk: the kernels, called on this worker's share.
+ *
+ * Linears are shared by panels of output columns, attention by sequence and head, the rest by rows.
+ * A row's bits do not depend on the share it falls into, since kernels promise that. */
+#include "backend/cpu/steps.h"
+
+#include "base/span.h"
+
+typedef struct range {
+    size_t first, last;
+} range;
+
+static range share_of(const qeff_step_call *c, size_t n)
+{
+    return (range){n * c->part / c->n_parts, n * (c->part + 1) / c->n_parts};
+}
+
+static float *rows_at(const qeff_step_call *c, qeff_view view, size_t *stride)
+{
+    const qeff_plan_value *value = &c->plan->values[view.value];
+    *stride = value->stride;
+    return c->workspace.slots[value->slot] + view.column;
+}
+
+const float *qeff_step_rows(const qeff_step_call *call, qeff_view view, size_t *stride)
+{
+    return rows_at(call, view, stride);
+}
+
+static size_t count_rows(const qeff_step_call *c, qeff_view view)
+{
+    return c->plan->values[view.value].rows == QEFF_ROWS_TOKEN ? c->chunk->n_tokens
+                                                               : c->chunk->n_sequences;
+}
+
+static const float *vector_at(const qeff_step_call *c, int32_t constant)
+{
+    return constant < 0 ? NULL : c->plan->constants[constant].data;
+}
+
+int64_t qeff_input_element(const void *data, qeff_dtype dtype, size_t index)
+{
+    const uint8_t *bytes = data;
+    if (dtype == QEFF_DTYPE_I32) return (int32_t)qeff_load_u32le(bytes + 4 * index);
+    return (int64_t)qeff_load_u64le(bytes + 8 * index);
+}
+
+/* Bytes of the table row that a term gives to a token of the call. */
+static const void *term_row(const qeff_step_call *c, const qeff_term *term, size_t token)
+{
+    const qeff_constant *table = &c->plan->constants[term->constant];
+    size_t row = 0;
+    if (term->by == QEFF_TERM_POSITION)
+        row = (size_t)c->batch->positions[token];
+    else if (term->by == QEFF_TERM_INPUT)
+        row = (size_t)qeff_input_element(c->batch->inputs[term->input],
+                                         c->plan->inputs[term->input].dtype,
+                                         c->batch->elements[token]);
+    return (const uint8_t *)table->data + row * table->columns * qeff_dtype_size(table->dtype);
+}
+
+static void run_embed(const qeff_step_call *c, const qeff_step *s)
+{
+    size_t stride;
+    float *out = rows_at(c, s->out, &stride);
+    const range rows = share_of(c, c->chunk->n_tokens);
+    for (size_t t = rows.first; t < rows.last; t++) {
+        float *y = out + t * stride;
+        for (size_t i = 0; i < s->n_terms; i++)
+            c->kernels->add_row_f32(y, term_row(c, &s->terms[i], c->chunk->first_token + t),
+                                    s->out.width, c->plan->constants[s->terms[i].constant].dtype,
+                                    i == 0);
+        if (s->gamma >= 0)
+            c->kernels->layer_norm_f32(y, y, vector_at(c, s->gamma), vector_at(c, s->beta),
+                                       s->out.width, (float)s->eps);
+    }
+}
+
+static void run_linear(const qeff_step_call *c, const qeff_step *s)
+{
+    qeff_gemm g = {.n_rows = count_rows(c, s->out),
+                   .n_in = s->x.width,
+                   .n_out = s->out.width,
+                   .panels = c->plan->constants[s->weight].data,
+                   .bias = vector_at(c, s->bias),
+                   .activation = s->activation};
+    g.x = rows_at(c, s->x, &g.x_stride);
+    g.y = rows_at(c, s->out, &g.y_stride);
+    if (s->y.value >= 0) g.residual = rows_at(c, s->y, &g.residual_stride);
+    const range panels = share_of(c, qeff_gemm_panels(g.n_out));
+    if (g.n_rows > 0 && panels.first < panels.last)
+        c->kernels->gemm_f32(&g, panels.first, panels.last - panels.first);
+}
+
+static void run_attention(const qeff_step_call *c, const qeff_step *s)
+{
+    const size_t *offsets = c->batch->offsets + c->chunk->first_sequence;
+    const size_t head_dim = s->x.width / s->n_heads;
+    qeff_attention a = {
+        .head_dim = head_dim, .scale = (float)s->scale, .scratch = c->workspace.scratch};
+    const float *q = rows_at(c, s->x, &a.q_stride), *k = rows_at(c, s->y, &a.k_stride);
+    const float *v = rows_at(c, s->z, &a.v_stride);
+    float *y = rows_at(c, s->out, &a.y_stride);
+    const range units = share_of(c, c->chunk->n_sequences * s->n_heads);
+    for (size_t unit = units.first; unit < units.last; unit++) {
+        const size_t sequence = unit / s->n_heads, column = unit % s->n_heads * head_dim;
+        const size_t row = offsets[sequence] - c->chunk->first_token;
+        a.n_queries = a.n_keys = offsets[sequence + 1] - offsets[sequence];
+        if (a.n_keys == 0) continue;
+        a.q = q + row * a.q_stride + column;
+        a.k = k + row * a.k_stride + column;
+        a.v = v + row * a.v_stride + column;
+        a.y = y + row * a.y_stride + column;
+        c->kernels->attention_f32(&a);
+    }
+}
+
+/* The first row of a sequence is its first column only where that is position 0. */
+static bool starts_at_zero(const qeff_step_call *c, size_t token)
+{
+    return c->batch->positions[token] == 0;
+}
+
+static void run_pool(const qeff_step_call *c, const qeff_step *s)
+{
+    const size_t *offsets = c->batch->offsets + c->chunk->first_sequence;
+    size_t stride;
+    qeff_pool p = {.mode = s->kind == QEFF_STEP_FIRST ? QEFF_POOL_CLS : s->mode, .n = s->x.width};
+    const float *x = rows_at(c, s->x, &p.x_stride);
+    float *out = rows_at(c, s->out, &stride);
+    const range sequences = share_of(c, c->chunk->n_sequences);
+    for (size_t i = sequences.first; i < sequences.last; i++) {
+        p.n_rows = offsets[i + 1] - offsets[i];
+        p.x = x + (offsets[i] - c->chunk->first_token) * p.x_stride;
+        p.positions = c->batch->positions + offsets[i];
+        if (p.n_rows == 0 || (s->kind == QEFF_STEP_FIRST && !starts_at_zero(c, offsets[i])))
+            memset(out + i * stride, 0, p.n * sizeof *out);
+        else
+            c->kernels->pool_f32(out + i * stride, &p);
+    }
+}
+
+static void
+run_row(const qeff_step_call *c, const qeff_step *s, float *y, const float *x, const float *other)
+{
+    const qeff_kernels *kernels = c->kernels;
+    const size_t n = s->out.width;
+    switch (s->kind) {
+    case QEFF_STEP_LAYER_NORM:
+        kernels->layer_norm_f32(y, x, vector_at(c, s->gamma), vector_at(c, s->beta), n,
+                                (float)s->eps);
+        break;
+    case QEFF_STEP_ACTIVATE:
+        kernels->activate_f32(y, x, n, s->activation);
+        break;
+    case QEFF_STEP_ARITHMETIC:
+        kernels->arithmetic_f32(y, x, other, n, s->arithmetic);
+        break;
+    case QEFF_STEP_ARITHMETIC_CONSTANT:
+        other = vector_at(c, s->weight);
+        kernels->arithmetic_f32(y, s->is_reversed ? other : x, s->is_reversed ? x : other, n,
+                                s->arithmetic);
+        break;
+    case QEFF_STEP_L2_NORMALIZE:
+        kernels->l2_normalize_f32(y, x, n, (float)s->eps);
+        break;
+    case QEFF_STEP_COPY:
+        memcpy(y, x, n * sizeof *y);
+        break;
+    case QEFF_STEP_EMBED:
+    case QEFF_STEP_LINEAR:
+    case QEFF_STEP_ATTENTION:
+    case QEFF_STEP_POOL:
+    case QEFF_STEP_FIRST:
+    case QEFF_STEP_COUNT:
+        break;
+    }
+}
+
+static void run_rows(const qeff_step_call *c, const qeff_step *s)
+{
+    size_t stride, x_stride, other_stride = 0;
+    float *out = rows_at(c, s->out, &stride);
+    const float *x = rows_at(c, s->x, &x_stride);
+    const float *other = s->y.value >= 0 ? rows_at(c, s->y, &other_stride) : NULL;
+    const range rows = share_of(c, count_rows(c, s->out));
+    for (size_t i = rows.first; i < rows.last; i++)
+        run_row(c, s, out + i * stride, x + i * x_stride, other ? other + i * other_stride : NULL);
+}
+
+void qeff_step_run(const qeff_step_call *call, const qeff_step *step)
+{
+    switch (step->kind) {
+    case QEFF_STEP_EMBED:
+        run_embed(call, step);
+        break;
+    case QEFF_STEP_LINEAR:
+        run_linear(call, step);
+        break;
+    case QEFF_STEP_ATTENTION:
+        run_attention(call, step);
+        break;
+    case QEFF_STEP_POOL:
+    case QEFF_STEP_FIRST:
+        run_pool(call, step);
+        break;
+    case QEFF_STEP_LAYER_NORM:
+    case QEFF_STEP_ACTIVATE:
+    case QEFF_STEP_ARITHMETIC:
+    case QEFF_STEP_ARITHMETIC_CONSTANT:
+    case QEFF_STEP_L2_NORMALIZE:
+    case QEFF_STEP_COPY:
+        run_rows(call, step);
+        break;
+    case QEFF_STEP_COUNT:
+        break;
+    }
+}

@@ -1,0 +1,462 @@
+/* kernels_test.c - every variant of every kernel against scalar.c, on buffers of exactly the size
+ * that the contract names (so that ASan sees a read past the end), for all small sizes; and the
+ * rule that a row's bits depend on that row alone.
+ *
+ * Tolerances, relative to the largest term of the sum an element is made of:
+ *   gemm, attention   1e-5: sums in the same order, with and without FMA
+ *   layer norm        3e-6: sums of floats in lanes against sums of doubles
+ *   activations       4e-7 absolute or 4e-7 relative, against double
+ *   the rest          2e-6, exact where nothing is summed */
+#include "backend/cpu/kernels/kernels.h"
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "base/dtype.h"
+#include "test.h"
+
+#include <math.h>
+
+enum { SIZE_MAX_TESTED = 70 };
+
+static uint64_t seed;
+
+static float uniform(void)
+{
+    seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (float)(seed >> 40) / 8388608.0F - 1.0F;
+}
+
+/* A block of its own, so that the first byte past it is not readable under ASan. */
+static float *numbers(size_t n)
+{
+    float *x = test_malloc(n * sizeof *x);
+    for (size_t i = 0; i < n; i++)
+        x[i] = uniform();
+    return x;
+}
+
+static float *copy(const float *x, size_t n)
+{
+    float *y = test_malloc(n * sizeof *y);
+    memcpy(y, x, n * sizeof *y);
+    return y;
+}
+
+static void assert_close(const float *a, const float *b, size_t n, double tolerance)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double bound = tolerance * fmax(1.0, fabs((double)a[i]));
+        if (fabs((double)a[i] - (double)b[i]) > bound)
+            fail_msg("element %zu: expected %.9g, found %.9g", i, (double)a[i], (double)b[i]);
+    }
+}
+
+/* The variants this machine can run, the scalar one last. */
+static size_t variants(qeff_kernels out[2])
+{
+    unsigned flags = 0;
+    size_t n = 0;
+    assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
+    if (flags & QEFF_CPU_AVX2) out[n++] = qeff_kernels_for(QEFF_CPU_AVX2);
+    out[n++] = qeff_kernels_for(0);
+    return n;
+}
+
+/* --- gemm ---------------------------------------------------------------------------------------
+ */
+
+typedef struct gemm_case {
+    qeff_gemm g;
+    float *x, *panels, *bias, *residual, *y;
+} gemm_case;
+
+static gemm_case make_gemm(size_t m, size_t k, size_t n, qeff_activation activation, bool has_bias,
+                           bool has_residual)
+{
+    gemm_case c = {0};
+    const size_t slots = qeff_gemm_panels(n) * QEFF_PANEL;
+    c.x = numbers((m - 1) * (k + 3) + k);
+    c.panels = numbers(slots * k);
+    c.bias = numbers(slots);
+    c.residual = numbers((m - 1) * (n + 1) + n);
+    c.y = numbers((m - 1) * (n + 2) + n);
+    c.g = (qeff_gemm){.n_rows = m,
+                      .n_in = k,
+                      .n_out = n,
+                      .x = c.x,
+                      .x_stride = k + 3,
+                      .panels = c.panels,
+                      .bias = has_bias ? c.bias : NULL,
+                      .activation = activation,
+                      .residual = has_residual ? c.residual : NULL,
+                      .residual_stride = n + 1,
+                      .y = c.y,
+                      .y_stride = n + 2};
+    return c;
+}
+
+static void free_gemm(gemm_case *c)
+{
+    test_free(c->x);
+    test_free(c->panels);
+    test_free(c->bias);
+    test_free(c->residual);
+    test_free(c->y);
+}
+
+static void check_gemm(size_t m, size_t k, size_t n, qeff_activation activation, bool has_bias,
+                       bool has_residual)
+{
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    gemm_case c = make_gemm(m, k, n, activation, has_bias, has_residual);
+    const size_t size = (m - 1) * (n + 2) + n;
+    float *expected = copy(c.y, size), *found = copy(c.y, size);
+    c.g.y = expected;
+    kernels[n_variants - 1].gemm_f32(&c.g, 0, qeff_gemm_panels(n));
+    c.g.y = found;
+    kernels[0].gemm_f32(&c.g, 0, qeff_gemm_panels(n));
+    assert_close(expected, found, size, 1e-5); /* the gaps between rows are as they were, too */
+    test_free(expected);
+    test_free(found);
+    free_gemm(&c);
+}
+
+TEST(gemm, agrees_with_scalar_for_every_width_and_height)
+{
+    (void)state_;
+    for (size_t n = 1; n <= SIZE_MAX_TESTED; n++)
+        for (size_t m = 1; m <= 13; m++)
+            check_gemm(m, 1 + (n + m) % 40, n, QEFF_ACTIVATION_NONE, n % 2 == 0, m % 2 == 0);
+}
+
+TEST(gemm, agrees_with_scalar_for_every_epilogue)
+{
+    (void)state_;
+    for (int a = 0; a < QEFF_ACTIVATION_COUNT; a++)
+        for (int bits = 0; bits < 4; bits++)
+            for (size_t n = 13; n <= 35; n += 11)
+                check_gemm(8, 20, n, (qeff_activation)a, (bits & 1) != 0, (bits & 2) != 0);
+}
+
+TEST(gemm, agrees_with_scalar_when_x_exceeds_the_cache)
+{
+    (void)state_;
+    check_gemm(300, 900, 150, QEFF_ACTIVATION_GELU_ERF, true, false);
+}
+
+TEST(gemm, gives_each_row_the_same_bits_alone_and_among_others)
+{
+    (void)state_;
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (size_t v = 0; v < n_variants; v++)
+        for (size_t m = 1; m <= 31; m++) {
+            gemm_case c = make_gemm(m, 48, 40, QEFF_ACTIVATION_GELU_ERF, true, true);
+            const size_t size = (m - 1) * 42 + 40;
+            kernels[v].gemm_f32(&c.g, 0, 3);
+            for (size_t row = 0; row < m; row++) {
+                float alone[40];
+                qeff_gemm one = c.g;
+                one.n_rows = 1;
+                one.x += row * one.x_stride;
+                one.residual += row * one.residual_stride;
+                one.y = alone;
+                kernels[v].gemm_f32(&one, 0, 1); /* panel by panel, as threads share them */
+                kernels[v].gemm_f32(&one, 1, 2);
+                assert_true(row * 42 + 40 <= size);
+                assert_memory_equal(alone, c.y + row * 42, sizeof alone);
+            }
+            free_gemm(&c);
+        }
+}
+
+/* --- attention ----------------------------------------------------------------------------------
+ */
+
+static void
+check_attention(const qeff_kernels *kernels, size_t n_variants, size_t s, size_t t, size_t d)
+{
+    float *q = numbers((s - 1) * (d + 5) + d), *k = numbers((t - 1) * (d + 3) + d);
+    float *v = numbers((t - 1) * (d + 1) + d), *y[2] = {NULL, NULL};
+    for (size_t i = 0; i < n_variants; i++) {
+        float *scratch = numbers(qeff_attention_scratch(t, d));
+        y[i] = numbers(s * d);
+        const qeff_attention a = {.n_queries = s,
+                                  .n_keys = t,
+                                  .head_dim = d,
+                                  .q = q,
+                                  .k = k,
+                                  .v = v,
+                                  .q_stride = d + 5,
+                                  .k_stride = d + 3,
+                                  .v_stride = d + 1,
+                                  .scale = 1.7F,
+                                  .y = y[i],
+                                  .y_stride = d,
+                                  .scratch = scratch};
+        kernels[i].attention_f32(&a);
+        test_free(scratch);
+    }
+    assert_close(y[n_variants - 1], y[0], s * d, 1e-5);
+    for (size_t i = 0; i < n_variants; i++)
+        test_free(y[i]);
+    test_free(q);
+    test_free(k);
+    test_free(v);
+}
+
+TEST(attention, agrees_with_scalar_for_every_length_and_head_size)
+{
+    (void)state_;
+    qeff_kernels kernels[2];
+    const size_t n = variants(kernels);
+    for (size_t t = 1; t <= SIZE_MAX_TESTED; t++) {
+        check_attention(kernels, n, t, t, 32);
+        check_attention(kernels, n, 1 + t % 7, t, 1 + t);
+        check_attention(kernels, n, t, 1 + t % 19, 8 + t % 9);
+    }
+}
+
+/* --- rows ---------------------------------------------------------------------------------------
+ */
+
+TEST(layer_norm, agrees_with_scalar_for_every_width)
+{
+    (void)state_;
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (size_t n = 1; n <= 400; n += n < SIZE_MAX_TESTED ? 1 : 57)
+        for (int has_beta = 0; has_beta < 2; has_beta++) {
+            float *x = numbers(n), *gamma = numbers(n), *beta = numbers(n), *y = numbers(n);
+            const float eps = n == 1 ? 1.0F : 1e-5F;
+            for (size_t i = 0; i < n; i++)
+                x[i] += 3.0F; /* a mean far from zero */
+            kernels[n_variants - 1].layer_norm_f32(y, x, gamma, has_beta ? beta : NULL, n, eps);
+            kernels[0].layer_norm_f32(x, x, gamma, has_beta ? beta : NULL, n, eps); /* in place */
+            assert_close(y, x, n, n < 3 ? 2e-4 : 1e-5);
+            test_free(x);
+            test_free(gamma);
+            test_free(beta);
+            test_free(y);
+        }
+}
+
+TEST(softmax, agrees_with_scalar_for_every_width)
+{
+    (void)state_;
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
+        float *x = numbers(n), *y = numbers(n);
+        for (size_t i = 0; i < n; i++)
+            x[i] *= 40.0F;
+        kernels[n_variants - 1].softmax_f32(y, x, n);
+        kernels[0].softmax_f32(x, x, n);
+        assert_close(y, x, n, 1e-6);
+        test_free(x);
+        test_free(y);
+    }
+}
+
+static double exact_activation(double x, qeff_activation activation)
+{
+    switch (activation) {
+    case QEFF_ACTIVATION_GELU_ERF:
+        return 0.5 * x * (1.0 + erf(x * sqrt(0.5)));
+    case QEFF_ACTIVATION_GELU_TANH:
+        return 0.5 * x * (1.0 + tanh(sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    case QEFF_ACTIVATION_RELU:
+        return x > 0.0 ? x : 0.0;
+    case QEFF_ACTIVATION_SILU:
+        return x / (1.0 + exp(-x));
+    case QEFF_ACTIVATION_TANH:
+        return tanh(x);
+    case QEFF_ACTIVATION_SIGMOID:
+        return 1.0 / (1.0 + exp(-x));
+    case QEFF_ACTIVATION_NONE:
+    case QEFF_ACTIVATION_COUNT:
+        break;
+    }
+    return x;
+}
+
+TEST(activation, is_within_4e7_of_the_formula)
+{
+    (void)state_;
+    enum { N = 4001 };
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    float *x = numbers(N), *y = numbers(N);
+    for (int scale = 1; scale <= 100; scale *= 10)
+        for (int a = 0; a < QEFF_ACTIVATION_COUNT; a++)
+            for (size_t v = 0; v < n_variants; v++) {
+                for (size_t i = 0; i < N; i++)
+                    x[i] = ((float)i / 2000.0F - 1.0F) * 9.0F * (float)scale;
+                kernels[v].activate_f32(y, x, N, (qeff_activation)a);
+                for (size_t i = 0; i < N; i++) {
+                    const double exact = exact_activation((double)x[i], (qeff_activation)a);
+                    const double bound = 4e-7 * fmax(1.0, fabs(exact));
+                    if (!(fabs(exact - (double)y[i]) <= bound))
+                        fail_msg("activation %d of %.9g: expected %.9g, found %.9g", a,
+                                 (double)x[i], exact, (double)y[i]);
+                }
+            }
+    test_free(x);
+    test_free(y);
+}
+
+TEST(activation, passes_nan_and_infinity_on)
+{
+    (void)state_;
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (size_t v = 0; v < n_variants; v++)
+        for (int a = 0; a < QEFF_ACTIVATION_COUNT; a++) {
+            if (a == QEFF_ACTIVATION_NONE) continue;
+            const float x[2] = {NAN, INFINITY};
+            float y[2] = {0, 0};
+            kernels[v].activate_f32(y, x, 2, (qeff_activation)a);
+            assert_true(isnan(y[0]));
+            if (a == QEFF_ACTIVATION_TANH || a == QEFF_ACTIVATION_SIGMOID)
+                assert_true(y[1] == 1.0F);
+            else
+                assert_true(isinf(y[1]));
+        }
+}
+
+TEST(activation, agrees_with_scalar_for_every_width)
+{
+    (void)state_;
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (int a = 0; a < QEFF_ACTIVATION_COUNT; a++)
+        for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
+            float *x = numbers(n), *y = numbers(n);
+            kernels[n_variants - 1].activate_f32(y, x, n, (qeff_activation)a);
+            kernels[0].activate_f32(x, x, n, (qeff_activation)a);
+            assert_close(y, x, n, 4e-7);
+            test_free(x);
+            test_free(y);
+        }
+}
+
+TEST(arithmetic, is_exact_for_every_width)
+{
+    (void)state_;
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (int operation = 0; operation < QEFF_ARITHMETIC_COUNT; operation++)
+        for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
+            float *a = numbers(n), *b = numbers(n), *y = numbers(n);
+            kernels[n_variants - 1].arithmetic_f32(y, a, b, n, (qeff_arithmetic)operation);
+            kernels[0].arithmetic_f32(a, a, b, n, (qeff_arithmetic)operation);
+            assert_memory_equal(y, a, n * sizeof *y);
+            test_free(a);
+            test_free(b);
+            test_free(y);
+        }
+}
+
+TEST(add_row, is_exact_for_every_dtype_and_width)
+{
+    (void)state_;
+    static const qeff_dtype dtypes[] = {QEFF_DTYPE_F32, QEFF_DTYPE_F16, QEFF_DTYPE_BF16};
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (size_t n = 1; n <= SIZE_MAX_TESTED; n++)
+        for (size_t d = 0; d < 3; d++)
+            for (int is_first = 0; is_first < 2; is_first++) {
+                float *row = numbers(n), *x = numbers(n);
+                float *y = copy(x, n);
+                const size_t bytes = n * qeff_dtype_size(dtypes[d]);
+                uint16_t *packed = test_malloc(bytes);
+                if (dtypes[d] == QEFF_DTYPE_F32) memcpy(packed, row, bytes);
+                for (size_t i = 0; i < n && dtypes[d] != QEFF_DTYPE_F32; i++)
+                    packed[i] = qeff_f32_to_f16(row[i]);
+                kernels[n_variants - 1].add_row_f32(y, packed, n, dtypes[d], is_first != 0);
+                kernels[0].add_row_f32(x, packed, n, dtypes[d], is_first != 0);
+                assert_memory_equal(y, x, n * sizeof *y);
+                test_free(packed);
+                test_free(row);
+                test_free(x);
+                test_free(y);
+            }
+}
+
+TEST(pool, agrees_with_scalar_for_every_mode_and_width)
+{
+    (void)state_;
+    static const int32_t positions[] = {0, 2, 3, 7, 9};
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (int mode = 0; mode < QEFF_POOL_COUNT; mode++)
+        for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
+            const size_t rows = 1 + n % 5;
+            float *x = numbers((rows - 1) * (n + 3) + n), *y = numbers(n), *z = numbers(n);
+            const qeff_pool p = {.mode = (qeff_pool_mode)mode,
+                                 .n_rows = rows,
+                                 .n = n,
+                                 .x = x,
+                                 .x_stride = n + 3,
+                                 .positions = positions};
+            kernels[n_variants - 1].pool_f32(y, &p);
+            kernels[0].pool_f32(z, &p);
+            assert_close(y, z, n, 2e-6);
+            test_free(x);
+            test_free(y);
+            test_free(z);
+        }
+}
+
+TEST(l2_normalize, agrees_with_scalar_and_keeps_zero)
+{
+    (void)state_;
+    qeff_kernels kernels[2];
+    const size_t n_variants = variants(kernels);
+    for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
+        float *x = numbers(n), *y = numbers(n);
+        kernels[n_variants - 1].l2_normalize_f32(y, x, n, 1e-12F);
+        kernels[0].l2_normalize_f32(x, x, n, 1e-12F);
+        assert_close(y, x, n, 1e-6);
+        for (size_t i = 0; i < n; i++)
+            x[i] = 0.0F;
+        kernels[0].l2_normalize_f32(y, x, n, 1e-12F);
+        assert_memory_equal(y, x, n * sizeof *y);
+        test_free(x);
+        test_free(y);
+    }
+}
+
+TEST(kernels, are_all_there_at_every_level)
+{
+    (void)state_;
+    for (unsigned flags = 0; flags < 16; flags++) {
+        const qeff_kernels k = qeff_kernels_for(flags);
+#define KERNEL(name, parameters) assert_non_null(k.name);
+#include "backend/cpu/kernels/kernels.def"
+#undef KERNEL
+    }
+}
+
+int main(void)
+{
+    seed = 1;
+    const struct CMUnitTest tests[] = {
+        RUN(kernels, are_all_there_at_every_level),
+        RUN(gemm, agrees_with_scalar_for_every_width_and_height),
+        RUN(gemm, agrees_with_scalar_for_every_epilogue),
+        RUN(gemm, agrees_with_scalar_when_x_exceeds_the_cache),
+        RUN(gemm, gives_each_row_the_same_bits_alone_and_among_others),
+        RUN(attention, agrees_with_scalar_for_every_length_and_head_size),
+        RUN(layer_norm, agrees_with_scalar_for_every_width),
+        RUN(softmax, agrees_with_scalar_for_every_width),
+        RUN(activation, is_within_4e7_of_the_formula),
+        RUN(activation, passes_nan_and_infinity_on),
+        RUN(activation, agrees_with_scalar_for_every_width),
+        RUN(arithmetic, is_exact_for_every_width),
+        RUN(add_row, is_exact_for_every_dtype_and_width),
+        RUN(pool, agrees_with_scalar_for_every_mode_and_width),
+        RUN(l2_normalize, agrees_with_scalar_and_keeps_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
