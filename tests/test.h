@@ -14,8 +14,9 @@
 /* needs what stands above */
 #include <cmocka.h>
 
-#define TEST(subject, statement) static void subject##__##statement(__attribute__((unused)) void **state_)
-#define RUN(subject, statement)  cmocka_unit_test(subject##__##statement)
+#define TEST(subject, statement)                                                                   \
+    static void subject##__##statement(__attribute__((unused)) void **state_)
+#define RUN(subject, statement) cmocka_unit_test(subject##__##statement)
 
 /** The call succeeds; shows the error's text where it does not. */
 #define ASSERT_OK(expression)                                                                      \
