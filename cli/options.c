@@ -217,7 +217,7 @@ static int check_operands(const cli_command *command, const cli_operands *operan
         if (o->is_repeated) return CLI_CONTINUE;
     }
     if (operands->n > n)
-        return cli_report_usage(command, "'%s': one argument too many",
+        return cli_report_usage(command, "%s: one argument too many",
                                 cli_show(operands->items[n]).text);
     return CLI_CONTINUE;
 }
