@@ -12,6 +12,8 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 # More arguments for cmake, such as -DQEFF_WERROR=ON.
 CMAKE_ARGS ?=
+# A word of the shell that means this text, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
 
 .PHONY: help run test lint check bench fuzz install clean
 
@@ -31,8 +33,8 @@ run:
 	@tools/setup/build.sh release qeff_cli $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
 	@tools/setup/venv.sh
 	@tools/setup/model.sh
-	@echo '$$ $(QEFF) embed $(MODEL) "'"$$TEXT"'"' >&2
-	@$(QEFF) embed $(MODEL) -- "$$TEXT"
+	@echo '$$ $(QEFF) embed $(MODEL) '$(call quoted,$(call quoted,$(value TEXT))) >&2
+	@$(QEFF) embed $(MODEL) -- $(call quoted,$(value TEXT))
 
 test:
 	@tools/setup/packages.sh run test
@@ -76,5 +78,3 @@ install:
 
 clean:
 	rm -rf build
-
-export TEXT

@@ -19,8 +19,23 @@ if ! [ -e "$folder/build.ninja" ] || [ $# -gt 0 ]; then
     quietly "configure-$preset" cmake --preset "$preset" -DQEFF_WERROR=OFF "$@"
 fi
 [ ${#targets[@]} -gt 0 ] || exit 0
-# A build that has nothing to do says nothing.
-if ! ninja -C "$folder" -n "${targets[@]}" | grep -q 'no work to do'; then
-    say "building $folder"
-    quietly "build-$preset" ninja -C "$folder" "${targets[@]}"
+# A build that has nothing to do says nothing. (`ninja -n` cannot tell: looking again at globbed
+# folders counts as work to it.)
+announce() {
+    local line said=""
+    while IFS= read -r line; do
+        case $line in
+        *"Re-checking globbed"* | *"Re-running CMake"*) ;;
+        "["*) [ -n "$said" ] || say "building $folder"
+              said=yes ;;
+        esac
+    done
+}
+build() {
+    mkdir -p build/log
+    ninja -C "$folder" "${targets[@]}" 2>&1 | tee "build/log/build-$preset.log" | announce
+}
+if ! build; then
+    tail -n 40 "build/log/build-$preset.log" >&2
+    exit 1
 fi
