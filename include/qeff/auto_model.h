@@ -99,7 +99,8 @@ typedef struct qeff_auto_model_encode_options {
     const char *prompt;      /**< a literal prefix instead; NULL: none */
     size_t truncate_dim;     /**< keep the first dimensions; 0: as the folder says, else all */
     qeff_overflow overflow;
-    size_t max_length; /**< tokens, special ones included; 0: the model's limit */
+    size_t max_length; /**< tokens, special ones included, up to the positions the model has; 0: its
+                          max_seq_length */
     size_t batch_size; /**< texts at once; 0: 32. Never changes a result */
 } qeff_auto_model_encode_options;
 

@@ -58,11 +58,11 @@ static qeff_status choose_prompt(encode_call *c, qeff_error *err)
 static qeff_status choose_limits(encode_call *c, qeff_error *err)
 {
     const qeff_text_settings *text = &c->model->base.text;
-    const size_t limit = (size_t)text->max_seq_length;
-    c->max_length = c->options->max_length ? c->options->max_length : limit;
-    if (limit && c->max_length > limit)
-        return qeff_fail(err, QEFF_ERR_INVALID, "max_length: expected at most %zu, found %zu",
-                         limit, c->max_length);
+    const size_t most = (size_t)text->max_positions, usual = (size_t)text->max_seq_length;
+    c->max_length = c->options->max_length ? c->options->max_length : usual ? usual : most;
+    if (c->max_length > most)
+        return qeff_fail(err, QEFF_ERR_INVALID, "max_length: expected at most %zu, found %zu", most,
+                         c->max_length);
     c->dim = (size_t)text->dim;
     const size_t cut =
         c->options->truncate_dim ? c->options->truncate_dim : (size_t)text->truncate_dim;

@@ -72,8 +72,11 @@ qeff_status qeff_text_settings_format(const qeff_model *model, const qeff_model_
     append_bool(out, "takes_type_ids", options->with_token_type_ids);
     append_bool(out, "has_modules", st->has_modules);
     append_bool(out, "do_lower_case", st->do_lower_case);
-    qeff_buffer_format(out, "\"dim\": %lld, \"max_seq_length\": %lld, \"truncate_dim\": %lld, ",
+    qeff_buffer_format(out,
+                       "\"dim\": %lld, \"max_seq_length\": %lld, \"max_positions\": %lld, "
+                       "\"truncate_dim\": %lld, ",
                        (long long)dim, (long long)st->max_seq_length,
+                       (long long)qeff_model_hparams(model)->n_positions,
                        (long long)(is_pooled ? st->truncate_dim : 0));
     append_str(out, "default_prompt_name", st->default_prompt_name);
     append_prompts(out, st);
@@ -128,6 +131,8 @@ static qeff_status read_settings(qeff_text_settings *s, qeff_json root, qeff_err
     QEFF_TRY(qeff_json_to_int(qeff_json_find(root, "dim"), 1, DIM_MAX, &s->dim, err));
     QEFF_TRY(qeff_json_to_int(qeff_json_find(root, "max_seq_length"), 0, LENGTH_MAX,
                               &s->max_seq_length, err));
+    QEFF_TRY(qeff_json_to_int(qeff_json_find(root, "max_positions"), 1, LENGTH_MAX,
+                              &s->max_positions, err));
     QEFF_TRY(
         qeff_json_to_int(qeff_json_find(root, "truncate_dim"), 0, DIM_MAX, &s->truncate_dim, err));
     QEFF_TRY(read_str(s, root, "default_prompt_name", &s->default_prompt_name, err));

@@ -23,7 +23,8 @@ typedef struct qeff_text_settings {
     bool has_modules;       /**< the folder had modules.json */
     bool do_lower_case;     /**< lower-case where the tokenizer does not */
     int64_t dim;            /**< width of `output` */
-    int64_t max_seq_length; /**< tokens, special ones included; 0: no limit */
+    int64_t max_seq_length; /**< tokens, special ones included, where nothing else is asked */
+    int64_t max_positions;  /**< tokens the model can take at all */
     int64_t truncate_dim;   /**< 0: all */
     qeff_str default_prompt_name;
     qeff_text_prompt *prompts; /**< [n_prompts] */
