@@ -79,7 +79,7 @@ static void add_color(double similarity, cli_colors colors, cli_text *out)
 {
     static const struct {
         unsigned char background, foreground;
-    } ramp[] = {{17, 15}, {18, 15}, {25, 15},  {31, 15},  {37, 15},
+    } ramp[] = {{17, 15}, {18, 15}, {25, 15},  {31, 15},  {37, 16},
                 {36, 16}, {72, 16}, {113, 16}, {155, 16}, {227, 16}};
     const int n = (int)(sizeof ramp / sizeof ramp[0]);
     int i = similarity > 0 ? (int)(similarity * n) : 0;
