@@ -333,7 +333,9 @@ static qeff_status read_float(qeff_json object, double *out, qeff_error *err)
     if (qeff_json_kind_of(value) != QEFF_JSON_STR) return qeff_json_to_real(value, out, err);
     qeff_str text = {NULL, 0};
     QEFF_TRY(qeff_json_to_str(value, &text, err));
-    *out = qeff_str_is(text, "inf") ? INFINITY : qeff_str_is(text, "-inf") ? -INFINITY : NAN;
+    *out = qeff_str_is(text, "inf")    ? (double)INFINITY
+           : qeff_str_is(text, "-inf") ? -(double)INFINITY
+                                       : (double)NAN;
     return QEFF_OK;
 }
 

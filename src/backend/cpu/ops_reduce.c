@@ -101,8 +101,8 @@ static void fold_elements(const qeff_op_run *r, unsigned bits, double *floats, i
 
 static double start_of(qeff_op op)
 {
-    if (op == QEFF_OP_REDUCE_MAX) return -INFINITY;
-    if (op == QEFF_OP_REDUCE_MIN) return INFINITY;
+    if (op == QEFF_OP_REDUCE_MAX) return -(double)INFINITY;
+    if (op == QEFF_OP_REDUCE_MIN) return (double)INFINITY;
     return 0.0;
 }
 
