@@ -1,6 +1,6 @@
 /* embed.c - the cosine of two sentences.
  *
- *     cc embed.c $(pkg-config --cflags --libs qeff) -o embed
+ *     cc embed.c $(pkg-config --cflags --libs qeff) -lm -o embed
  *     ./embed models/all-MiniLM-L6-v2 "a cat sleeps" "the kitten naps" */
 #include <math.h>
 #include <qeff/auto_model.h>

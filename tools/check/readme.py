@@ -2,7 +2,8 @@
 """Runs the commands that README.md shows and compares what they print: readme.py QEFF MODEL
 
 Every ```console block is a session: a line that starts with `$ ` is a command, what follows is its output on
-stdout and stderr. `…` at the end of a line stands for the rest of it, alone on a line for any number of lines."""
+stdout and stderr. `…` at the end of a line stands for the rest of it, alone on a line for any number of lines.
+The ```c block is examples/embed.c. QEFF belongs to a build, which is installed for the commands."""
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import ROOT, Report
+from common import ROOT, Report, run
 
 
 def sessions(text):
@@ -35,17 +36,24 @@ def main():
     qeff, model = (Path(arg).resolve() for arg in sys.argv[1:])
     report = Report()
     with tempfile.TemporaryDirectory(prefix="qeff-readme-") as folder:
-        environment = dict(os.environ, PATH=f"{qeff.parent}:{os.environ['PATH']}", QEFF_HOME=f"{folder}/cache", LC_ALL="C.UTF-8")
+        prefix, build = Path(folder, "prefix"), qeff.parents[1]
+        run("cmake", "--install", build, "--prefix", prefix)
+        libdir = next(prefix.rglob("libqeff.a")).parent
+        environment = dict(os.environ, PATH=f"{prefix}/bin:{os.environ['PATH']}", QEFF_HOME=f"{folder}/cache",
+                           LC_ALL="C.UTF-8", PKG_CONFIG_PATH=f"{libdir}/pkgconfig", LD_LIBRARY_PATH=str(libdir))
         (Path(folder) / "models").mkdir()
         (Path(folder) / "models" / model.name).symlink_to(model)
-        for name in ("examples", "include"):
-            (Path(folder) / name).symlink_to(ROOT / name)
-        for session in sessions((ROOT / "README.md").read_text()):
+        (Path(folder) / "examples").symlink_to(ROOT / "examples")
+        text = (ROOT / "README.md").read_text()
+        shown = re.search(r"^```c\n(.*?)^```$", text, re.S | re.M)
+        report.fact("the C example is examples/embed.c",
+                    bool(shown) and shown[1] == (ROOT / "examples" / "embed.c").read_text())
+        for session in sessions(text):
             for command, expected in session:
                 done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, text=True,
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 good = re.fullmatch(pattern(expected), done.stdout)
-                report.fact(command, bool(good), "" if good else "it printed\n" + done.stdout)
+                report.fact(command, bool(good), "" if good else "it printed\n" + done.stdout[:2000])
     report.close()
 
 
