@@ -234,31 +234,33 @@ static bool cut_to_cache(char *root)
 
 /* The file's own place must lie in the folder, or, where the folder is in the snapshots of a
  * Hugging Face cache, in its blob store: .../models--x/{blobs,snapshots/<commit>}. */
-static bool resolves_inside(const char *folder, const char *path)
+static qeff_status resolves_inside(const char *folder, const char *path, bool *is_legal)
 {
-    char *root = realpath(folder, NULL);
-    char *real = realpath(path, NULL);
-    bool is_legal = root && real && is_inside(root, real);
-    if (root && real && !is_legal && cut_to_cache(root)) {
-        char blobs[PATH_MAX + 16];
+    char root[PATH_MAX], real[PATH_MAX], blobs[PATH_MAX + 16];
+    *is_legal = false;
+    if (!realpath(folder, root) || !realpath(path, real))
+        return errno == ENOMEM ? QEFF_ERR_NO_MEMORY : QEFF_OK;
+    *is_legal = is_inside(root, real);
+    if (!*is_legal && cut_to_cache(root)) {
         (void)snprintf(blobs, sizeof blobs, "%s/blobs", root);
-        is_legal = is_inside(blobs, real);
+        *is_legal = is_inside(blobs, real);
     }
-    free(root);
-    free(real);
-    return is_legal;
+    return QEFF_OK;
 }
 
 qeff_status qeff_path_join_untrusted(const char *folder, qeff_str name, char out[QEFF_PATH_MAX],
                                      qeff_error *err)
 {
+    struct stat st;
+    bool is_legal = true;
     if (!is_safe_relative_name(name))
         return qeff_fail(err, QEFF_ERR_FORMAT,
                          "'%.*s': expected a relative file name inside the folder",
                          QEFF_STR_ARGS(name));
     QEFF_TRY(qeff_path_join(folder, name, out, err));
-    struct stat st;
-    if (lstat(out, &st) == 0 && !resolves_inside(folder[0] ? folder : ".", out))
+    if (lstat(out, &st) == 0 && resolves_inside(folder[0] ? folder : ".", out, &is_legal))
+        return qeff_fail(err, QEFF_ERR_NO_MEMORY, "'%s': out of memory", out);
+    if (!is_legal)
         return qeff_fail(err, QEFF_ERR_FORMAT, "'%s': link that leads outside the folder", out);
     return QEFF_OK;
 }
