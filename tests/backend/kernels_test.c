@@ -51,11 +51,12 @@ static void assert_close(const float *a, const float *b, size_t n, double tolera
 }
 
 /* The variants this machine can run, the scalar one last. */
-static size_t variants(qeff_kernels out[2])
+static size_t variants(qeff_kernels out[3])
 {
     unsigned flags = 0;
     size_t n = 0;
     assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
+    if (flags & QEFF_CPU_AVX512) out[n++] = qeff_kernels_for(QEFF_CPU_AVX2 | QEFF_CPU_AVX512);
     if (flags & QEFF_CPU_AVX2) out[n++] = qeff_kernels_for(QEFF_CPU_AVX2);
     out[n++] = qeff_kernels_for(0);
     return n;
@@ -106,7 +107,7 @@ static void free_gemm(gemm_case *c)
 static void check_gemm(size_t m, size_t k, size_t n, qeff_activation activation, bool has_bias,
                        bool has_residual)
 {
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     gemm_case c = make_gemm(m, k, n, activation, has_bias, has_residual);
     const size_t size = (m - 1) * (n + 2) + n;
@@ -147,7 +148,7 @@ TEST(gemm, agrees_with_scalar_when_x_exceeds_the_cache)
 TEST(gemm, gives_each_row_the_same_bits_alone_and_among_others)
 {
     (void)state_;
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (size_t v = 0; v < n_variants; v++)
         for (size_t m = 1; m <= 31; m++) {
@@ -177,7 +178,7 @@ static void
 check_attention(const qeff_kernels *kernels, size_t n_variants, size_t s, size_t t, size_t d)
 {
     float *q = numbers((s - 1) * (d + 5) + d), *k = numbers((t - 1) * (d + 3) + d);
-    float *v = numbers((t - 1) * (d + 1) + d), *y[2] = {NULL, NULL};
+    float *v = numbers((t - 1) * (d + 1) + d), *y[3] = {NULL};
     for (size_t i = 0; i < n_variants; i++) {
         float *scratch = numbers(qeff_attention_scratch(t, d));
         y[i] = numbers(s * d);
@@ -208,7 +209,7 @@ check_attention(const qeff_kernels *kernels, size_t n_variants, size_t s, size_t
 TEST(attention, agrees_with_scalar_for_every_length_and_head_size)
 {
     (void)state_;
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n = variants(kernels);
     for (size_t t = 1; t <= SIZE_MAX_TESTED; t++) {
         check_attention(kernels, n, t, t, 32);
@@ -223,7 +224,7 @@ TEST(attention, agrees_with_scalar_for_every_length_and_head_size)
 TEST(layer_norm, agrees_with_scalar_for_every_width)
 {
     (void)state_;
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (size_t n = 1; n <= 400; n += n < SIZE_MAX_TESTED ? 1 : 57)
         for (int has_beta = 0; has_beta < 2; has_beta++) {
@@ -244,7 +245,7 @@ TEST(layer_norm, agrees_with_scalar_for_every_width)
 TEST(softmax, agrees_with_scalar_for_every_width)
 {
     (void)state_;
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
         float *x = numbers(n), *y = numbers(n);
@@ -284,7 +285,7 @@ TEST(activation, is_within_4e7_of_the_formula)
 {
     (void)state_;
     enum { N = 4001 };
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     float *x = numbers(N), *y = numbers(N);
     for (int scale = 1; scale <= 100; scale *= 10)
@@ -308,7 +309,7 @@ TEST(activation, is_within_4e7_of_the_formula)
 TEST(activation, passes_nan_and_infinity_on)
 {
     (void)state_;
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (size_t v = 0; v < n_variants; v++)
         for (int a = 0; a < QEFF_ACTIVATION_COUNT; a++) {
@@ -327,7 +328,7 @@ TEST(activation, passes_nan_and_infinity_on)
 TEST(activation, agrees_with_scalar_for_every_width)
 {
     (void)state_;
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (int a = 0; a < QEFF_ACTIVATION_COUNT; a++)
         for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
@@ -343,7 +344,7 @@ TEST(activation, agrees_with_scalar_for_every_width)
 TEST(arithmetic, is_exact_for_every_width)
 {
     (void)state_;
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (int operation = 0; operation < QEFF_ARITHMETIC_COUNT; operation++)
         for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
@@ -361,7 +362,7 @@ TEST(add_row, is_exact_for_every_dtype_and_width)
 {
     (void)state_;
     static const qeff_dtype dtypes[] = {QEFF_DTYPE_F32, QEFF_DTYPE_F16, QEFF_DTYPE_BF16};
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (size_t n = 1; n <= SIZE_MAX_TESTED; n++)
         for (size_t d = 0; d < 3; d++)
@@ -387,7 +388,7 @@ TEST(pool, agrees_with_scalar_for_every_mode_and_width)
 {
     (void)state_;
     static const int32_t positions[] = {0, 2, 3, 7, 9};
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (int mode = 0; mode < QEFF_POOL_COUNT; mode++)
         for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
@@ -411,7 +412,7 @@ TEST(pool, agrees_with_scalar_for_every_mode_and_width)
 TEST(l2_normalize, agrees_with_scalar_and_keeps_zero)
 {
     (void)state_;
-    qeff_kernels kernels[2];
+    qeff_kernels kernels[3];
     const size_t n_variants = variants(kernels);
     for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
         float *x = numbers(n), *y = numbers(n);

@@ -91,6 +91,8 @@ size_t test_levels(unsigned flags[4])
     assert_int_equal(qeff_cpu_detect(&have, NULL), QEFF_OK);
     flags[n++] = 0;
     if (have & QEFF_CPU_AVX2) flags[n++] = QEFF_CPU_AVX2;
+    if (have & QEFF_CPU_AVX512) flags[n++] = QEFF_CPU_AVX2 | QEFF_CPU_AVX512;
+    if (have & QEFF_CPU_AVX512) flags[n++] = QEFF_CPU_AVX2 | QEFF_CPU_AVX512;
     return n;
 }
 

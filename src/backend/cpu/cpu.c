@@ -30,7 +30,7 @@ static bool supports(const qeff_graph *graph, const qeff_node *node)
 /* Flags that make a difference to this version. */
 static unsigned used_flags(unsigned cpu_flags)
 {
-    return cpu_flags & QEFF_CPU_AVX2;
+    return cpu_flags & (QEFF_CPU_AVX2 | QEFF_CPU_AVX512);
 }
 
 static void hash(const qeff_compile_options *options, qeff_hash *state)
@@ -192,7 +192,9 @@ static qeff_status choose_kernels(qeff_json root, qeff_kernels *kernels, qeff_er
     qeff_str level = {NULL, 0};
     unsigned have = 0, need = 0;
     QEFF_TRY(qeff_json_to_str(qeff_json_find(root, "level"), &level, err));
-    if (qeff_str_is(level, "avx2"))
+    if (qeff_str_is(level, "avx512"))
+        need = QEFF_CPU_AVX2 | QEFF_CPU_AVX512;
+    else if (qeff_str_is(level, "avx2"))
         need = QEFF_CPU_AVX2;
     else if (!qeff_str_is(level, "scalar"))
         return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "key 'level': unknown instruction set '%.*s'",

@@ -70,12 +70,15 @@ typedef struct qeff_attention {
     float *scratch; /**< [qeff_attention_scratch(T, D)] */
 } qeff_attention;
 
-/** Floats of scratch for T keys of D dimensions: K^T and V in panels, six rows of scores. */
+/** Rows of scores that a variant may keep at a time. */
+enum { QEFF_ATTENTION_ROWS = 9 };
+
+/** Floats of scratch for T keys of D dimensions: K^T and V in panels, some rows of scores. */
 static inline size_t qeff_attention_scratch(size_t n_keys, size_t head_dim)
 {
     const size_t keys = qeff_gemm_panels(n_keys) * QEFF_PANEL;
     const size_t dims = qeff_gemm_panels(head_dim) * QEFF_PANEL;
-    return keys * head_dim + dims * n_keys + 6 * (keys + QEFF_PANEL);
+    return keys * head_dim + dims * n_keys + QEFF_ATTENTION_ROWS * (keys + QEFF_PANEL);
 }
 
 typedef enum qeff_pool_mode {
@@ -116,5 +119,6 @@ qeff_kernels qeff_kernels_for(unsigned cpu_flags);
 void qeff_kernels_scalar(qeff_kernels *kernels);
 /** Overwrites what AVX2, FMA and F16C do better. */
 void qeff_kernels_avx2(qeff_kernels *kernels);
+void qeff_kernels_avx512(qeff_kernels *kernels);
 
 #endif /* BACKEND_CPU_KERNELS_KERNELS_H */

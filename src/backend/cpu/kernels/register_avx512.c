@@ -1,0 +1,8 @@
+/* register_avx512.c - puts the AVX-512 variants into the struct of kernels. */
+#include "backend/cpu/kernels/kernels_avx512.h"
+
+void qeff_kernels_avx512(qeff_kernels *kernels)
+{
+    kernels->gemm_f32 = qeff_gemm_f32_avx512;
+    kernels->attention_f32 = qeff_attention_f32_avx512;
+}

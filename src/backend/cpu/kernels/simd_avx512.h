@@ -1,0 +1,93 @@
+/* simd_avx512.h - idioms of the AVX-512 kernels: tails, exp, tanh, GELU. Only files of this folder
+ * that are built for AVX-512 F, BW, DQ and VL include it. */
+#ifndef BACKEND_CPU_KERNELS_SIMD_AVX512_H
+#define BACKEND_CPU_KERNELS_SIMD_AVX512_H
+
+#include "backend/cpu/kernels/gelu_tables.h"
+
+#include <immintrin.h>
+#include <stddef.h>
+
+enum { LANES = 16 };
+
+/* The first `n` lanes, 0 <= n <= 16. */
+static inline __mmask16 first_lanes(size_t n)
+{
+    return (__mmask16)((1U << n) - 1U);
+}
+
+/* ((0+8)+(4+12)) and so on: halves are added until one lane is left. */
+static inline float sum_lanes(__m512 v)
+{
+    const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+static inline float max_lanes(__m512 v)
+{
+    const __m256 h = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+
+/* exp by 2^n times a polynomial of degree 5 on |r| <= ln 2 / 2, relative error below 3e-7 on
+ * [-87.3, 88.3]; arguments outside are clamped to that. The constant comes first in min and max:
+ * they return the second operand where one is NaN. */
+static inline __m512 exponential(__m512 x)
+{
+    x = _mm512_min_ps(_mm512_set1_ps(88.3F), _mm512_max_ps(_mm512_set1_ps(-87.3F), x));
+    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)),
+                                          _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375F), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4F), r);
+    __m512 p = _mm512_set1_ps(1.3981999507e-3F);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3F));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2F));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1F));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1F));
+    p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1.0F)));
+    return _mm512_scalef_ps(p, n);
+}
+
+/* x / 2 + |x| g(|x|) with g(t) = erf(t / sqrt 2) / 2 as a polynomial of degree 5 on each of sixteen
+ * segments of [0, 5.6], around their centres; beyond, g = 1/2. The segment's number is where adding
+ * 1.5 * 2^23 leaves it: in the low bits. One permute fetches each coefficient.
+ * Absolute error below 4e-7, most of it the rounding of the result. */
+static inline __m512 gelu_erf(__m512 x)
+{
+    const __m512 magic = _mm512_set1_ps(12582912.0F), a = _mm512_abs_ps(x);
+    const __m512 t = _mm512_min_ps(_mm512_set1_ps(5.6F), a);
+    const __m512 shifted = _mm512_fmadd_ps(t, _mm512_set1_ps(1.0F / GELU_SEGMENT), magic);
+    const __m512i index = _mm512_castps_si512(shifted);
+    const __m512 r =
+        _mm512_fnmadd_ps(_mm512_sub_ps(shifted, magic), _mm512_set1_ps(GELU_SEGMENT), t);
+#define FETCH(d) _mm512_permutexvar_ps(index, _mm512_loadu_ps(gelu_coefficients[d]))
+    __m512 p = FETCH(5);
+    p = _mm512_fmadd_ps(p, r, FETCH(4));
+    p = _mm512_fmadd_ps(p, r, FETCH(3));
+    p = _mm512_fmadd_ps(p, r, FETCH(2));
+    p = _mm512_fmadd_ps(p, r, FETCH(1));
+    p = _mm512_fmadd_ps(p, r, FETCH(0));
+#undef FETCH
+    return _mm512_fmadd_ps(a, p, _mm512_mul_ps(x, _mm512_set1_ps(0.5F)));
+}
+
+/* x sigmoid(2 u): the same as x (1 + tanh u) / 2. */
+static inline __m512 gelu_tanh(__m512 x)
+{
+    const __m512 cubed = _mm512_mul_ps(_mm512_mul_ps(x, x), x);
+    const __m512 u = _mm512_fmadd_ps(_mm512_set1_ps(0.044715F), cubed, x);
+    const __m512 e = exponential(_mm512_mul_ps(u, _mm512_set1_ps(-1.5957691216057308F)));
+    return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.0F), e));
+}
+
+static inline __m512 silu(__m512 x)
+{
+    const __m512 e = exponential(_mm512_sub_ps(_mm512_set1_ps(-0.0F), x));
+    return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.0F), e));
+}
+
+#endif /* BACKEND_CPU_KERNELS_SIMD_AVX512_H */
