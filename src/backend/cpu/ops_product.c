@@ -33,7 +33,9 @@ static void multiply(const qeff_op_run *r, const product *p, const float *panels
                          .bias = bias,
                          .y = p->y,
                          .y_stride = p->n};
-    if (p->m && p->n) r->kernels->gemm_f32(&g, 0, qeff_gemm_panels(p->n));
+    if (p->m && p->n && p->k) r->kernels->gemm_f32(&g, 0, qeff_gemm_panels(p->n));
+    for (size_t i = 0; p->k == 0 && i < p->m * p->n; i++) /* kernels take sizes of 1 and more */
+        p->y[i] = bias ? bias[i % p->n] : 0.0F;
 }
 
 /* --- matmul -------------------------------------------------------------------------------------
