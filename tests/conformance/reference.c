@@ -413,97 +413,50 @@ static void run_layer_norm(ref_call *call)
 /* --- dispatch -----------------------------------------------------------------------------------
  */
 
+static bool is_elementwise(qeff_op op)
+{
+    static const qeff_op ops[] = {
+        QEFF_OP_ADD, QEFF_OP_SUB,      QEFF_OP_MUL,     QEFF_OP_DIV,     QEFF_OP_POW,
+        QEFF_OP_MIN, QEFF_OP_MAX,      QEFF_OP_NOT,     QEFF_OP_EQUAL,   QEFF_OP_LESS,
+        QEFF_OP_AND, QEFF_OP_OR,       QEFF_OP_NEG,     QEFF_OP_GREATER, QEFF_OP_WHERE,
+        QEFF_OP_ABS, QEFF_OP_SQRT,     QEFF_OP_EXP,     QEFF_OP_LOG,     QEFF_OP_RECIPROCAL,
+        QEFF_OP_ERF, QEFF_OP_TANH,     QEFF_OP_RELU,    QEFF_OP_SIGMOID, QEFF_OP_LEAKY_RELU,
+        QEFF_OP_ELU, QEFF_OP_SOFTPLUS, QEFF_OP_IDENTITY};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (ops[i] == op) return true;
+    return false;
+}
+
 bool ref_run_node(ref_call *call)
 {
-    switch (call->node->op) {
-    case QEFF_OP_CLIP:
-        run_clip(call);
-        return true;
-    case QEFF_OP_CAST:
-        run_cast(call);
-        return true;
-    case QEFF_OP_MATMUL:
-        run_matmul(call);
-        return true;
-    case QEFF_OP_GEMM:
-        run_gemm(call);
-        return true;
-    case QEFF_OP_REDUCE_MEAN:
-    case QEFF_OP_REDUCE_MAX:
-    case QEFF_OP_REDUCE_MIN:
-    case QEFF_OP_REDUCE_L2:
-    case QEFF_OP_REDUCE_SUM:
-        run_reduce(call);
-        return true;
-    case QEFF_OP_ARG_MAX:
-        run_arg_max(call);
-        return true;
-    case QEFF_OP_CUM_SUM:
-        run_cum_sum(call);
-        return true;
-    case QEFF_OP_SOFTMAX:
-        run_softmax(call);
-        return true;
-    case QEFF_OP_LAYER_NORM:
-        run_layer_norm(call);
-        return true;
-    case QEFF_OP_ADD:
-    case QEFF_OP_SUB:
-    case QEFF_OP_MUL:
-    case QEFF_OP_DIV:
-    case QEFF_OP_POW:
-    case QEFF_OP_MIN:
-    case QEFF_OP_MAX:
-    case QEFF_OP_EQUAL:
-    case QEFF_OP_LESS:
-    case QEFF_OP_GREATER:
-    case QEFF_OP_AND:
-    case QEFF_OP_OR:
-    case QEFF_OP_NOT:
-    case QEFF_OP_WHERE:
-    case QEFF_OP_NEG:
-    case QEFF_OP_ABS:
-    case QEFF_OP_SQRT:
-    case QEFF_OP_RECIPROCAL:
-    case QEFF_OP_EXP:
-    case QEFF_OP_LOG:
-    case QEFF_OP_ERF:
-    case QEFF_OP_TANH:
-    case QEFF_OP_SIGMOID:
-    case QEFF_OP_RELU:
-    case QEFF_OP_LEAKY_RELU:
-    case QEFF_OP_ELU:
-    case QEFF_OP_SOFTPLUS:
-    case QEFF_OP_IDENTITY:
+    static const struct {
+        qeff_op op;
+        void (*run)(ref_call *call);
+    } others[] = {
+        {QEFF_OP_CLIP, run_clip},
+        {QEFF_OP_CAST, run_cast},
+        {QEFF_OP_MATMUL, run_matmul},
+        {QEFF_OP_GEMM, run_gemm},
+        {QEFF_OP_REDUCE_MEAN, run_reduce},
+        {QEFF_OP_REDUCE_MAX, run_reduce},
+        {QEFF_OP_REDUCE_MIN, run_reduce},
+        {QEFF_OP_REDUCE_L2, run_reduce},
+        {QEFF_OP_REDUCE_SUM, run_reduce},
+        {QEFF_OP_ARG_MAX, run_arg_max},
+        {QEFF_OP_CUM_SUM, run_cum_sum},
+        {QEFF_OP_SOFTMAX, run_softmax},
+        {QEFF_OP_LAYER_NORM, run_layer_norm},
+    };
+    if (is_elementwise(call->node->op)) {
         run_elementwise(call);
         return true;
-    case QEFF_OP_LINEAR:
-    case QEFF_OP_GELU:
-    case QEFF_OP_SILU:
-    case QEFF_OP_ATTENTION:
-    case QEFF_OP_POSITION_IDS:
-    case QEFF_OP_POOL:
-    case QEFF_OP_L2_NORMALIZE:
-        return ref_run_composite(call);
-    case QEFF_OP_TRANSPOSE:
-    case QEFF_OP_RESHAPE:
-    case QEFF_OP_FLATTEN:
-    case QEFF_OP_SQUEEZE:
-    case QEFF_OP_UNSQUEEZE:
-    case QEFF_OP_CONCAT:
-    case QEFF_OP_SPLIT:
-    case QEFF_OP_SLICE:
-    case QEFF_OP_GATHER:
-    case QEFF_OP_GATHER_ELEMENTS:
-    case QEFF_OP_EXPAND:
-    case QEFF_OP_SHAPE:
-    case QEFF_OP_CONSTANT_OF_SHAPE:
-    case QEFF_OP_RANGE:
-        return ref_run_layout(call);
-    case QEFF_OP_COUNT:
-        break;
     }
-    return false;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].op == call->node->op) {
+            others[i].run(call);
+            return true;
+        }
+    return ref_run_layout(call) || ref_run_composite(call);
 }
 
 static double read_element(const qeff_value_info *info, size_t i)
