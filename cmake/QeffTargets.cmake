@@ -23,7 +23,6 @@ target_include_directories(qeff_options INTERFACE ${PROJECT_SOURCE_DIR}/include
                                                   ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(qeff_options INTERFACE QEFF_VERSION="${PROJECT_VERSION}"
                                                   _POSIX_C_SOURCE=200809L)
-# Constant shapes of floating-point state, not fast math: -ffast-math is never used.
 
 set(QEFF_ISA_avx2 -mavx2 -mfma -mf16c)
 set(QEFF_ISA_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl)
@@ -61,14 +60,10 @@ function(qeff_link_rooms target)
 endfunction()
 
 function(qeff_test name)
+  if(NOT QEFF_TESTS)
+    return()
+  endif()
   cmake_parse_arguments(TEST "" "" "SOURCES;ROOMS;LABELS;ARGS" ${ARGN})
-  foreach(room ${TEST_ROOMS})
-    string(REPLACE "/" "_" room ${room})
-    if(NOT TARGET qeff_room_${room})
-      message(STATUS "${name}: waits for the room '${room}'")
-      return()
-    endif()
-  endforeach()
   add_executable(${name} ${TEST_SOURCES})
   qeff_link_rooms(${name} ${TEST_ROOMS})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
