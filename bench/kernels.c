@@ -1,0 +1,345 @@
+/* kernels.c - how fast each kernel of the CPU backend is at the sizes of MiniLM and BERT-base, at
+ * every instruction-set level of this machine.
+ *
+ *   bench_kernels [PATTERN]     only lines whose text contains PATTERN
+ *
+ * Products and attention are given in GFLOP/s and as a share of what a loop of AVX2 multiply-adds
+ * reaches between the samples (a level above AVX2 can exceed it); the rest in elements a
+ * nanosecond. Figures are medians; run it on a quiet machine, pinned to one core. */
+#define _POSIX_C_SOURCE 200809L
+#include "backend/cpu/kernels/kernels.h"
+#include "base/alloc.h"
+#include "base/cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double fma_probe(double seconds);
+
+enum { SAMPLES = 15 };
+
+static double now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* One line of the table: work(ctx) does `amount` units, FLOPs or elements. */
+typedef struct line {
+    const char *level;
+    char text[96];
+    double amount;
+    bool is_flops;
+    void (*work)(const void *ctx);
+    const void *ctx;
+} line;
+
+static const char *pattern = "";
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Seconds a call takes, over about 2 ms of calls. */
+static double sample(const line *l)
+{
+    size_t n = 1;
+    for (;; n *= 2) {
+        const double begin = now();
+        for (size_t i = 0; i < n; i++)
+            l->work(l->ctx);
+        const double seconds = now() - begin;
+        if (seconds > 2e-3) return seconds / (double)n;
+    }
+}
+
+static void report(const line *l)
+{
+    double seconds[SAMPLES], probes[SAMPLES];
+    char text[128];
+    (void)snprintf(text, sizeof text, "%-7s %s", l->level, l->text);
+    if (!strstr(text, pattern)) return;
+    for (int i = 0; i < SAMPLES; i++) {
+        probes[i] = fma_probe(0.5e-3);
+        seconds[i] = sample(l);
+    }
+    qsort(seconds, SAMPLES, sizeof *seconds, by_value);
+    qsort(probes, SAMPLES, sizeof *probes, by_value);
+    const double rate = l->amount / seconds[SAMPLES / 2] * 1e-9;
+    if (l->is_flops)
+        printf("%-56s %8.1f GFLOP/s  %4.0f %% of %.0f\n", text, rate,
+               100.0 * rate / probes[SAMPLES / 2], probes[SAMPLES / 2]);
+    else
+        printf("%-56s %8.2f elements/ns\n", text, rate);
+    (void)fflush(stdout);
+}
+
+/* Numbers around zero; the bits of a counter, so that every run sees the same. */
+static float *numbers(size_t n)
+{
+    float *x = qeff_alloc_aligned(n * sizeof *x, 64);
+    if (!x) exit(1);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)((i * 2654435761U >> 8 & 0xffff)) / 32768.0F - 1.0F;
+    return x;
+}
+
+/* --- one function a kernel ----------------------------------------------------------------------
+ */
+
+typedef struct level {
+    const char *name;
+    qeff_kernels kernels;
+} level;
+
+typedef struct gemm_work {
+    const qeff_kernels *kernels;
+    qeff_gemm g;
+} gemm_work;
+
+static void work_gemm(const void *ctx)
+{
+    const gemm_work *w = ctx;
+    w->kernels->gemm_f32(&w->g, 0, qeff_gemm_panels(w->g.n_out));
+}
+
+static void bench_gemm(const level *at, size_t m, size_t k, size_t n, qeff_activation activation)
+{
+    const size_t slots = qeff_gemm_panels(n) * QEFF_PANEL;
+    float *x = numbers(m * (k + 16)), *panels = numbers(slots * k), *bias = numbers(slots);
+    float *y = numbers(m * (n + 16));
+    const gemm_work w = {.kernels = &at->kernels,
+                         .g = {.n_rows = m,
+                               .n_in = k,
+                               .n_out = n,
+                               .x = x,
+                               .x_stride = k + 16,
+                               .panels = panels,
+                               .bias = bias,
+                               .activation = activation,
+                               .y = y,
+                               .y_stride = n + 16}};
+    line l = {.level = at->name,
+              .amount = 2.0 * (double)m * (double)k * (double)n,
+              .is_flops = true,
+              .work = work_gemm,
+              .ctx = &w};
+    (void)snprintf(l.text, sizeof l.text, "gemm %zu x %zu x %zu%s", m, k, n,
+                   activation == QEFF_ACTIVATION_GELU_ERF ? " + gelu" : "");
+    report(&l);
+    qeff_free_aligned(x);
+    qeff_free_aligned(panels);
+    qeff_free_aligned(bias);
+    qeff_free_aligned(y);
+}
+
+static void bench_gemm_f32(const level *at)
+{
+    static const size_t rows[] = {1, 6, 8, 9, 16, 32, 128, 256, 512};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bench_gemm(at, rows[i], 384, 1152, QEFF_ACTIVATION_NONE);
+        bench_gemm(at, rows[i], 384, 1536, QEFF_ACTIVATION_GELU_ERF);
+        bench_gemm(at, rows[i], 1536, 384, QEFF_ACTIVATION_NONE);
+        bench_gemm(at, rows[i], 768, 3072, QEFF_ACTIVATION_NONE);
+    }
+}
+
+typedef struct attention_work {
+    const qeff_kernels *kernels;
+    qeff_attention a;
+} attention_work;
+
+static void work_attention(const void *ctx)
+{
+    const attention_work *w = ctx;
+    w->kernels->attention_f32(&w->a);
+}
+
+static void bench_attention_f32(const level *at)
+{
+    static const size_t lengths[] = {8, 16, 64, 128, 256, 512}, dims[] = {32, 64};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (size_t d = 0; d < 2; d++) {
+            const size_t t = lengths[i], stride = 36 * dims[d] + 16;
+            float *qkv = numbers(t * stride), *y = numbers(t * stride);
+            float *scratch = numbers(qeff_attention_scratch(t, dims[d]));
+            const attention_work w = {.kernels = &at->kernels,
+                                      .a = {.n_queries = t,
+                                            .n_keys = t,
+                                            .head_dim = dims[d],
+                                            .q = qkv,
+                                            .k = qkv + 12 * dims[d],
+                                            .v = qkv + 24 * dims[d],
+                                            .q_stride = stride,
+                                            .k_stride = stride,
+                                            .v_stride = stride,
+                                            .scale = 0.1F,
+                                            .y = y,
+                                            .y_stride = stride,
+                                            .scratch = scratch}};
+            line l = {.level = at->name,
+                      .amount = 4.0 * (double)t * (double)t * (double)dims[d],
+                      .is_flops = true,
+                      .work = work_attention,
+                      .ctx = &w};
+            (void)snprintf(l.text, sizeof l.text, "attention %zu tokens, head of %zu", t, dims[d]);
+            report(&l);
+            qeff_free_aligned(qkv);
+            qeff_free_aligned(y);
+            qeff_free_aligned(scratch);
+        }
+}
+
+/* Kernels over one row: what they read and write. */
+typedef struct row_work {
+    const qeff_kernels *kernels;
+    float *y;
+    const float *a, *b;
+    size_t n;
+    int option;
+    qeff_pool pool;
+} row_work;
+
+static void work_layer_norm(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->layer_norm_f32(w->y, w->a, w->b, w->b, w->n, 1e-12F);
+}
+
+static void work_softmax(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->softmax_f32(w->y, w->a, w->n);
+}
+
+static void work_activate(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->activate_f32(w->y, w->a, w->n, (qeff_activation)w->option);
+}
+
+static void work_arithmetic(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->arithmetic_f32(w->y, w->a, w->b, w->n, (qeff_arithmetic)w->option);
+}
+
+static void work_add_row(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->add_row_f32(w->y, w->a, w->n, (qeff_dtype)w->option, false);
+}
+
+static void work_pool(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->pool_f32(w->y, &w->pool);
+}
+
+static void work_l2_normalize(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->l2_normalize_f32(w->y, w->a, w->n, 1e-12F);
+}
+
+static void
+bench_row(const level *at, const char *text, void (*work)(const void *), size_t n, int option)
+{
+    enum { POOLED_ROWS = 64 };
+    static int32_t positions[POOLED_ROWS];
+    const bool is_pool = work == work_pool;
+    float *a = numbers(n * (is_pool ? POOLED_ROWS : 1)), *b = numbers(n), *y = numbers(n);
+    const row_work w = {.kernels = &at->kernels,
+                        .y = y,
+                        .a = a,
+                        .b = b,
+                        .n = n,
+                        .option = option,
+                        .pool = {.mode = (qeff_pool_mode)option,
+                                 .n_rows = POOLED_ROWS,
+                                 .n = n,
+                                 .x = a,
+                                 .x_stride = n,
+                                 .positions = positions}};
+    line l = {.level = at->name,
+              .amount = (double)(n * (is_pool ? POOLED_ROWS : 1)),
+              .work = work,
+              .ctx = &w};
+    (void)snprintf(l.text, sizeof l.text, "%s of %zu", text, n);
+    report(&l);
+    qeff_free_aligned(a);
+    qeff_free_aligned(b);
+    qeff_free_aligned(y);
+}
+
+static void bench_layer_norm_f32(const level *at)
+{
+    bench_row(at, "layer norm", work_layer_norm, 384, 0);
+    bench_row(at, "layer norm", work_layer_norm, 768, 0);
+}
+
+static void bench_softmax_f32(const level *at)
+{
+    bench_row(at, "softmax", work_softmax, 128, 0);
+}
+
+static void bench_activate_f32(const level *at)
+{
+    static const char *const names[QEFF_ACTIVATION_COUNT] = {"copy", "gelu", "gelu by tanh", "relu",
+                                                             "silu", "tanh", "sigmoid"};
+    for (int i = 0; i < QEFF_ACTIVATION_COUNT; i++)
+        bench_row(at, names[i], work_activate, 1536, i);
+}
+
+static void bench_arithmetic_f32(const level *at)
+{
+    bench_row(at, "add", work_arithmetic, 384, QEFF_ARITHMETIC_ADD);
+    bench_row(at, "divide", work_arithmetic, 384, QEFF_ARITHMETIC_DIV);
+}
+
+static void bench_add_row_f32(const level *at)
+{
+    bench_row(at, "add row of f32", work_add_row, 384, QEFF_DTYPE_F32);
+    bench_row(at, "add row of f16", work_add_row, 384, QEFF_DTYPE_F16);
+    bench_row(at, "add row of bf16", work_add_row, 384, QEFF_DTYPE_BF16);
+}
+
+static void bench_pool_f32(const level *at)
+{
+    bench_row(at, "mean of 64 rows", work_pool, 384, QEFF_POOL_MEAN);
+    bench_row(at, "maximum of 64 rows", work_pool, 384, QEFF_POOL_MAX);
+}
+
+static void bench_l2_normalize_f32(const level *at)
+{
+    bench_row(at, "l2 normalize", work_l2_normalize, 384, 0);
+}
+
+int main(int argc, char **argv)
+{
+    static void (*const benches[])(const level *) = {
+#define KERNEL(name, parameters) bench_##name,
+#include "backend/cpu/kernels/kernels.def"
+#undef KERNEL
+    };
+    static const struct {
+        const char *name;
+        unsigned flags;
+    } levels[] = {
+        {"avx512", QEFF_CPU_AVX2 | QEFF_CPU_AVX512}, {"avx2", QEFF_CPU_AVX2}, {"scalar", 0}};
+    unsigned have = 0;
+    if (argc > 1) pattern = argv[1];
+    if (qeff_cpu_detect(&have, NULL)) return 1;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if ((have & levels[i].flags) != levels[i].flags) continue;
+        const level l = {levels[i].name, qeff_kernels_for(levels[i].flags)};
+        for (size_t k = 0; k < sizeof benches / sizeof *benches; k++)
+            benches[k](&l);
+    }
+    return 0;
+}
