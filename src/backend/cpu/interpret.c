@@ -184,19 +184,42 @@ static void bind_constants(qeff_generic_session *s)
     }
 }
 
+/* The constant f32 matrix behind the right operand of a product: a weight, or the transposition of
+ * one, which is then left out. */
+static const qeff_array *
+find_matrix(const qeff_generic_session *s, qeff_value value, bool *is_transposed)
+{
+    const qeff_value_info *info = qeff_graph_value(s->graph, value);
+    *is_transposed = false;
+    if (info->kind == QEFF_VALUE_RESULT) {
+        const qeff_node *node = &s->graph->nodes[info->node];
+        if (node->op != QEFF_OP_TRANSPOSE || info->shape.rank != 2) return NULL;
+        const qeff_attribute *perm = qeff_node_find_attribute(node, "perm");
+        if (perm && (perm->n_ints != 2 || perm->ints[0] != 1)) return NULL;
+        value = node->inputs[0];
+        info = qeff_graph_value(s->graph, value);
+        *is_transposed = true;
+    }
+    const qeff_array *w = &s->values[value];
+    const bool is_matrix = info->kind == QEFF_VALUE_WEIGHT && w->rank == 2 &&
+                           w->dtype == QEFF_DTYPE_F32 && w->count > 0;
+    return is_matrix ? w : NULL;
+}
+
 /* Panels of a constant f32 matrix on the right of a product. */
 static qeff_status pack_node(qeff_generic_session *s, size_t index, qeff_error *err)
 {
     const qeff_node *node = &s->graph->nodes[index];
-    const bool is_product =
-        node->op == QEFF_OP_MATMUL || node->op == QEFF_OP_LINEAR || node->op == QEFF_OP_GEMM;
-    if (!is_product || !qeff_graph_is_weight(s->graph, node->inputs[1])) return QEFF_OK;
-    const qeff_array *w = &s->values[node->inputs[1]];
-    if (w->rank != 2 || w->dtype != QEFF_DTYPE_F32 || w->count == 0) return QEFF_OK;
-    const bool is_transposed = node->op == QEFF_OP_LINEAR ||
-                               (node->op == QEFF_OP_GEMM && qeff_node_int(node, "transB", 0));
+    bool is_transposed = false;
+    if (node->op != QEFF_OP_MATMUL && node->op != QEFF_OP_LINEAR && node->op != QEFF_OP_GEMM)
+        return QEFF_OK;
+    const qeff_array *w = find_matrix(s, node->inputs[1], &is_transposed);
+    if (!w) return QEFF_OK;
+    const bool is_turned =
+        is_transposed != (node->op == QEFF_OP_LINEAR ||
+                          (node->op == QEFF_OP_GEMM && qeff_node_int(node, "transB", 0)));
     const size_t rows = (size_t)w->dims[0], columns = (size_t)w->dims[1];
-    const size_t n = is_transposed ? rows : columns, k = is_transposed ? columns : rows;
+    const size_t n = is_turned ? rows : columns, k = is_turned ? columns : rows;
     size_t floats = 0;
     if (!qeff_mul_size(qeff_gemm_panels(n) * QEFF_PANEL, k, &floats) ||
         !qeff_mul_size(floats, sizeof(float), &floats))
@@ -204,9 +227,30 @@ static qeff_status pack_node(qeff_generic_session *s, size_t index, qeff_error *
     s->panels[index] = qeff_alloc_aligned(floats, ALIGNMENT);
     if (!s->panels[index])
         return qeff_fail(err, QEFF_ERR_NO_MEMORY, "no memory for %zu bytes of weights", floats);
-    qeff_pack_panels(w->data, is_transposed ? columns : 1, is_transposed ? 1 : columns, n, k,
+    qeff_pack_panels(w->data, is_turned ? columns : 1, is_turned ? 1 : columns, n, k,
                      s->panels[index]);
+    if (!is_transposed) return QEFF_OK;
+    qeff_array *turned = &s->values[node->inputs[1]]; /* its shape is read, its elements are not */
+    *turned = *w;
+    turned->dims[0] = w->dims[1];
+    turned->dims[1] = w->dims[0];
     return QEFF_OK;
+}
+
+/* Backwards from the outputs; the right operand of a packed product is not read. */
+static void mark_needed(qeff_generic_session *s, bool *is_read)
+{
+    const qeff_graph *graph = s->graph;
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        is_read[graph->outputs[i].value] = true;
+    for (size_t i = graph->n_nodes; i > 0; i--) {
+        const qeff_node *node = &graph->nodes[i - 1];
+        for (size_t k = 0; k < node->n_outputs; k++)
+            s->is_needed[i - 1] |= is_read[node->outputs[k]];
+        for (size_t k = 0; s->is_needed[i - 1] && k < node->n_inputs; k++)
+            if (node->inputs[k] != QEFF_VALUE_NONE && !(k == 1 && s->panels[i - 1]))
+                is_read[node->inputs[k]] = true;
+    }
 }
 
 static bool allocate_session(qeff_generic_session *s)
@@ -219,9 +263,10 @@ static bool allocate_session(qeff_generic_session *s)
     s->values = qeff_alloc_array(s->graph->n_values + 1, sizeof *s->values);
     s->last_use = qeff_alloc_array(s->graph->n_values + 1, sizeof *s->last_use);
     s->panels = qeff_alloc_array(s->graph->n_nodes + 1, sizeof *s->panels);
+    s->is_needed = qeff_alloc_array(s->graph->n_nodes + 1, sizeof *s->is_needed);
     s->inputs = qeff_alloc_array(n_inputs, sizeof *s->inputs);
     s->outputs = qeff_alloc_array(n_outputs, sizeof *s->outputs);
-    return s->values && s->last_use && s->panels && s->inputs && s->outputs;
+    return s->values && s->last_use && s->panels && s->is_needed && s->inputs && s->outputs;
 }
 
 qeff_status qeff_generic_bind(const qeff_graph *graph, const qeff_kernels *kernels,
@@ -233,14 +278,17 @@ qeff_status qeff_generic_bind(const qeff_graph *graph, const qeff_kernels *kerne
     if (!s) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
     s->graph = graph;
     s->kernels = kernels;
-    if (allocate_session(s)) {
+    bool *is_read = qeff_alloc_array(graph->n_values + 1, sizeof *is_read);
+    if (allocate_session(s) && is_read) {
         note_uses(s);
         bind_constants(s);
         for (size_t i = 0; i < graph->n_nodes && !status; i++)
             status = pack_node(s, i, err);
+        if (!status) mark_needed(s, is_read);
     } else {
         status = qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
     }
+    qeff_free(is_read);
     if (status)
         qeff_generic_unbind(s);
     else
@@ -258,6 +306,7 @@ void qeff_generic_unbind(qeff_generic_session *s)
     qeff_free(s->values);
     qeff_free(s->last_use);
     qeff_free(s->panels);
+    qeff_free(s->is_needed);
     qeff_free(s->inputs);
     qeff_free(s->outputs);
     qeff_free(s->blocks);
@@ -349,8 +398,9 @@ static qeff_status run_graph(qeff_generic_session *s, const qeff_run_call *call,
     for (size_t i = 0; i < s->graph->n_inputs; i++)
         QEFF_TRY(bind_input(s, s->graph->inputs[i], call, err));
     for (size_t i = 0; i < s->graph->n_nodes; i++)
-        QEFF_TRY(qeff_within(err, run_node(s, i, err), "node '%.*s'",
-                             QEFF_STR_ARGS(s->graph->nodes[i].name)));
+        if (s->is_needed[i])
+            QEFF_TRY(qeff_within(err, run_node(s, i, err), "node '%.*s'",
+                                 QEFF_STR_ARGS(s->graph->nodes[i].name)));
     for (size_t i = 0; i < call->n_outputs; i++)
         QEFF_TRY(copy_output(s, &call->outputs[i], err));
     return QEFF_OK;

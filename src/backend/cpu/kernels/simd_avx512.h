@@ -39,8 +39,8 @@ static inline float max_lanes(__m512 v)
 static inline __m512 exponential(__m512 x)
 {
     x = _mm512_min_ps(_mm512_set1_ps(88.3F), _mm512_max_ps(_mm512_set1_ps(-87.3F), x));
-    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)),
-                                          _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 n =
+        _mm512_cvtepi32_ps(_mm512_cvtps_epi32(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F))));
     __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375F), x);
     r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4F), r);
     __m512 p = _mm512_set1_ps(1.3981999507e-3F);
