@@ -25,6 +25,7 @@ struct qeff_generic_session {
     qeff_array *values;        /* by graph value */
     size_t *last_use;          /* by value: the node that reads it last; n_nodes for outputs */
     float **panels;            /* by node */
+    bool *is_needed;           /* by node: something reads a result of it */
     const qeff_array **inputs; /* [widest node] */
     qeff_array **outputs;      /* [widest node] */
     block *blocks;
