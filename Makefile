@@ -22,8 +22,8 @@ help:
 	  'make run [TEXT="…"]       set up what is missing, build, fetch a model, print the embedding of a text' \
 	  'make test                 build and run all tests' \
 	  'make lint                 the tests of style and structure alone' \
-	  'make check                accuracy, ONNX, batch invariance, time and memory, against the goldens' \
-	  'make bench                time the CPU backend against onnxruntime' \
+	  'make check                compare with the references: vectors, tokens, ONNX, invariance, time, memory' \
+	  'make bench                time the kernels, and the whole model beside onnxruntime' \
 	  'make fuzz                 fuzz every reader for FUZZ_SECONDS=60 each' \
 	  'make install PREFIX=…     install program, libraries, headers, pkg-config file, CMake package' \
 	  'make clean                remove build/ (keeps models/ and .venv/)'
@@ -44,26 +44,30 @@ test:
 	@QEFF_TEST_MODEL="$(CURDIR)/$(MODEL)" ctest --test-dir build/release --output-on-failure --parallel 2
 
 lint:
-	@tools/setup/packages.sh run test check
+	@tools/setup/packages.sh run test
 	@tools/setup/build.sh release all $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
 	@ctest --test-dir build/release --output-on-failure --label-regex lint
 
 check:
 	@tools/setup/packages.sh run
-	@tools/setup/build.sh release qeff_cli $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@tools/setup/build.sh release qeff_cli qeff tokenizer_dump $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
 	@tools/setup/venv.sh tools/setup/check.txt
 	@tools/setup/model.sh
-	@.venv/bin/python tools/check/accuracy.py $(QEFF) $(MODEL)
-	@.venv/bin/python tools/check/onnx_export.py $(QEFF) $(MODEL)
-	@.venv/bin/python tools/check/invariance.py $(QEFF) $(MODEL)
-	@.venv/bin/python tools/check/resources.py $(QEFF) $(MODEL)
+	@.venv/bin/python -B tools/check/accuracy.py $(QEFF) $(MODEL)
+	@.venv/bin/python -B tools/check/onnx_export.py $(QEFF) $(MODEL)
+	@.venv/bin/python -B tools/check/invariance.py $(QEFF) $(MODEL)
+	@.venv/bin/python -B tests/golden/tokenizer/compare.py build/release/tests/tokenizer/tokenizer_dump --model $(MODEL)
+	@.venv/bin/python -B tools/check/resources.py $(QEFF) $(MODEL)
+	@.venv/bin/python -B tools/check/footprint.py $(QEFF)
+	@.venv/bin/python -B tools/check/readme.py $(QEFF) $(MODEL)
 
 bench:
 	@tools/setup/packages.sh run
-	@tools/setup/build.sh release qeff_cli qeff $(if $(CMAKE_ARGS),-- $(CMAKE_ARGS))
+	@tools/setup/build.sh release qeff_cli qeff bench_kernels -- -DQEFF_BENCH=ON $(CMAKE_ARGS)
 	@tools/setup/venv.sh tools/setup/check.txt
 	@tools/setup/model.sh
-	@.venv/bin/python bench/compare_onnxruntime.py build/release $(MODEL)
+	@build/release/bench/bench_kernels
+	@.venv/bin/python -B bench/compare_onnxruntime.py build/release $(MODEL)
 
 fuzz:
 	@tools/setup/packages.sh run check

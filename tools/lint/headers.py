@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Compiles each header alone as C11, and the public ones as C++11 too: headers.py CC CXX
-Run by ctest as lint.headers."""
+"""Compiles each header alone as C11, and the public ones as C++11 too: headers.py CC
+Takes the C++ compiler that is called c++, g++ or clang++. Run by ctest as lint.headers."""
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,10 @@ def compile_alone(root, command, header):
 
 
 def main():
-    cc, cxx = sys.argv[1:]
+    cc = sys.argv[1]
+    cxx = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
+    if not cxx:
+        sys.exit("no C++ compiler: c++, g++ or clang++")
     root = Path(__file__).resolve().parents[2]
     jobs = [([cc, "-std=c11", "-x", "c"], h) for top in ("include", "src", "cli") for h in sorted((root / top).rglob("*.h"))]
     jobs += [([cxx, "-std=c++11", "-x", "c++"], h) for h in sorted((root / "include").rglob("*.h"))]

@@ -7,8 +7,8 @@ cd "$(dirname "$0")/../.."
 
 # run: compiler, build tools, the two libraries that libqeff links, Python to fetch the model.
 run="gcc libc6-dev cmake ninja-build pkg-config libjansson-dev libssl-dev python3 python3-venv"
-test="libcmocka-dev g++"
-check="clang libclang-rt-14-dev clang-format"
+test="libcmocka-dev g++ clang-format mandoc"
+check="clang libclang-rt-14-dev"
 
 names=""
 for group in "$@"; do
