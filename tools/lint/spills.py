@@ -34,7 +34,7 @@ def loops(body):
     start = body[0][0] if body else 0
     spans = []
     for address, mnemonic, operands in body:
-        target = re.match(r"([0-9a-f]+)\b", operands) if JUMP.match(mnemonic) else None
+        target = re.match(r"(?:0x)?([0-9a-f]+)\b", operands) if JUMP.match(mnemonic) else None
         if target and start <= int(target[1], 16) <= address:
             spans.append((int(target[1], 16), address))
     for first, last in spans:
@@ -52,7 +52,7 @@ def main():
         for name, body in functions(objdump, path):
             if not re.match(r"tile_\d", name):
                 continue
-            uses_frame = any(m == "mov" and "%rsp,%rbp" in o for _, m, o in body)
+            uses_frame = any(m in ("mov", "movq") and re.match(r"%rsp, ?%rbp", o) for _, m, o in body)
             frame = r"\((%rsp|%rbp)" if uses_frame else r"\(%rsp"
             for loop in loops(body):
                 if not any(m.startswith("vfmadd") for _, m, _ in loop):
