@@ -138,8 +138,8 @@ class Probe:
 
     def __init__(self, folder):
         library = f"{folder}/fma_probe.so"
-        source = Path(__file__).with_name("fma_probe.c")
-        subprocess.run(["cc", "-O2", "-shared", "-fPIC", source, "-o", library], check=True)
+        source = Path(__file__).resolve().with_name("fma_probe.c")
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", f"-I{source.parents[1]}", source, "-o", library], check=True)
         self.lib = ctypes.CDLL(library)
         self.lib.fma_probe.restype = ctypes.c_double
 

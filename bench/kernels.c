@@ -10,13 +10,12 @@
 #include "backend/cpu/kernels/kernels.h"
 #include "base/alloc.h"
 #include "base/cpu.h"
+#include "bench/fma_probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-double fma_probe(double seconds);
 
 enum { SAMPLES = 15 };
 
