@@ -63,14 +63,17 @@ static size_t fewer(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Triple by triple; tile t of n prefetches the t-th share of the next one. */
+/* Triple by triple; tile t of n prefetches the t-th share of the next one. Behind the last triple
+ * of all is what the plan reads next, as a rule. */
 static void run_panels(const qeff_gemm *g, size_t first, size_t last, size_t n_tiles)
 {
-    const size_t panel_bytes = g->n_in * QEFF_PANEL * sizeof(float);
+    const size_t panel_bytes = g->n_in * QEFF_PANEL * sizeof(float),
+                 n_all = qeff_gemm_panels(g->n_out);
     for (size_t p = first; p < last; p += QEFF_TILE512_PANELS) {
         const size_t n = fewer(QEFF_TILE512_PANELS, last - p);
         const char *panel = (const char *)(g->panels + p * QEFF_PANEL * g->n_in);
-        const size_t next_bytes = fewer(QEFF_TILE512_PANELS, last - p - n) * panel_bytes;
+        const size_t n_next = p + n == n_all ? n : fewer(QEFF_TILE512_PANELS, last - p - n);
+        const size_t next_bytes = n_next * panel_bytes;
         const char *next = next_bytes ? panel + n * panel_bytes : panel;
         for (size_t t = 0; t < n_tiles; t++) {
             const size_t row = t * g->n_rows / n_tiles, end = (t + 1) * g->n_rows / n_tiles;

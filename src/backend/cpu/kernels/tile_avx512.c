@@ -38,6 +38,12 @@
 #define LOAD_2 LOAD_1 const __m512 w1 = _mm512_loadu_ps(panel + width);
 #define LOAD_3 LOAD_2 const __m512 w2 = _mm512_loadu_ps(panel + 2 * width);
 
+/* As many lines as the step of K reads: one tile alone has to fetch all of the next panels. */
+enum { LINE = 64 };
+#define PREFETCH_1 _mm_prefetch(prefetch, _MM_HINT_T0);
+#define PREFETCH_2 PREFETCH_1 _mm_prefetch(prefetch + LINE, _MM_HINT_T0);
+#define PREFETCH_3 PREFETCH_2 _mm_prefetch(prefetch + 2 * LINE, _MM_HINT_T0);
+
 #define BROADCAST(i) const __m512 v##i = _mm512_set1_ps(*(ROW_##i));
 #define STEP_1(i)    BROADCAST(i) a##i = _mm512_fmadd_ps(v##i, w0, a##i);
 #define STEP_2(i)    STEP_1(i) b##i = _mm512_fmadd_ps(v##i, w1, b##i);
@@ -66,8 +72,7 @@
         (void)width;                                                                               \
         EACH_##rows(CLEAR_##panels) for (size_t k = t->n_in; k > 0; k--)                           \
         {                                                                                          \
-            LOAD_##panels _mm_prefetch(prefetch, _MM_HINT_T0);                                     \
-            EACH_##rows(STEP_##panels) panel += LANES;                                             \
+            LOAD_##panels PREFETCH_##panels EACH_##rows(STEP_##panels) panel += LANES;             \
             prefetch += step;                                                                      \
             x0++;                                                                                  \
             x3++;                                                                                  \

@@ -13,7 +13,7 @@ typedef struct qeff_tile512 {
     size_t x_stride;
     const float *panel;   /**< [panels][K][16] */
     size_t n_in;          /**< K */
-    const char *prefetch; /**< touched once a step of K, */
+    const char *prefetch; /**< as many lines as panels are touched each step of K, */
     size_t prefetch_step; /**< this many bytes further on each time */
     const float *bias;    /**< [16 panels], or NULL */
     qeff_activation activation;
