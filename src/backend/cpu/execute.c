@@ -435,13 +435,16 @@ static void unpack_output(const qeff_step_call *c, const qeff_ragged_session *s,
 /* --- running ------------------------------------------------------------------------------------
  */
 
-/* Whole sequences up to `target` tokens a chunk. */
-static void make_chunks(qeff_ragged_session *s, size_t target)
+/* Whole sequences, up to `most` tokens a chunk; towards the end less, so that the workers finish
+ * together: a worker's share of what is left, but no fewer tokens than products run well on. */
+static void make_chunks(qeff_ragged_session *s, size_t most, size_t n_workers)
 {
     const size_t *offsets = s->memory.offsets;
     s->n_chunks = 0;
     for (size_t i = 0; i < s->n_sequences;) {
         qeff_chunk chunk = {.first_sequence = i, .first_token = offsets[i]};
+        const size_t share = (s->n_tokens - chunk.first_token + n_workers - 1) / n_workers;
+        const size_t target = smaller(larger(share, CHUNK_TOKENS_MIN), most);
         do {
             chunk.n_sequences++;
             i++;
@@ -452,14 +455,21 @@ static void make_chunks(qeff_ragged_session *s, size_t target)
     }
 }
 
+/* Whether one chunk takes its worker so long that the others would wait for it. */
+static bool is_uneven(const qeff_ragged_session *s)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < s->n_chunks; i++)
+        most = larger(most, s->memory.chunks[i].n_tokens);
+    return s->n_chunks < (size_t)s->n_threads ||
+           most * (size_t)s->n_threads > s->n_tokens + s->n_tokens / 4;
+}
+
 static void plan_work(qeff_ragged_session *s)
 {
-    const size_t n_threads = (size_t)s->n_threads;
-    const size_t even = (s->n_tokens + n_threads - 1) / n_threads;
-    const size_t target = smaller(larger(even, CHUNK_TOKENS_MIN), CHUNK_TOKENS);
-    make_chunks(s, smaller(target, s->capacity.chunk_tokens));
-    s->shares_steps = n_threads > 1 && s->n_chunks < n_threads;
-    if (s->shares_steps) make_chunks(s, s->capacity.chunk_tokens);
+    make_chunks(s, smaller(CHUNK_TOKENS, s->capacity.chunk_tokens), (size_t)s->n_threads);
+    s->shares_steps = s->n_threads > 1 && is_uneven(s);
+    if (s->shares_steps) make_chunks(s, s->capacity.chunk_tokens, 1);
     atomic_store(&s->next_chunk, 0);
 }
 
