@@ -67,6 +67,32 @@ TEST(plan, joins_a_dense_module_with_its_activation_and_residual)
     test_program_close(&p);
 }
 
+static size_t count_of(const test_encoder *options, const char *part)
+{
+    test_program p = compile_encoder(options);
+    const size_t n = count_text(plan_text(&p), part);
+    test_program_close(&p);
+    return n;
+}
+
+/* Values of rows of sequences: of the last layer the query, attention, projection, norm, two of the
+ * feed-forward network, norm; beside them the picked token, for the query and the residual, the
+ * pooled vector and the dense module. Keys and values stay, of all tokens. */
+TEST(plan, prunes_the_last_layer_where_one_token_is_wanted)
+{
+    (void)state_;
+    static const char *const modes[] = {"cls", "lasttoken"};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        const test_encoder pruned = {.pooling = modes[i], .has_dense = true};
+        assert_int_equal(count_of(&pruned, "\"rows\": \"sequence\""), 7 + 1 + 2);
+        assert_int_equal(count_of(&pruned, "\"do\": \"pool\""), 2);
+        const test_encoder whole = {.pooling = modes[i], .has_dense = true, .has_hidden = true};
+        assert_int_equal(count_of(&whole, "\"rows\": \"sequence\""), 2);
+    }
+    const test_encoder mean = {.pooling = "mean", .has_dense = true};
+    assert_int_equal(count_of(&mean, "\"rows\": \"sequence\""), 2);
+}
+
 TEST(plan, keeps_a_value_that_is_read_twice)
 {
     (void)state_;
@@ -221,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUN(plan, joins_the_steps_of_an_encoder),
         RUN(plan, joins_a_dense_module_with_its_activation_and_residual),
+        RUN(plan, prunes_the_last_layer_where_one_token_is_wanted),
         RUN(plan, keeps_a_value_that_is_read_twice),
         RUN(plan, runs_other_graphs_op_by_op),
         RUN(plan, keeps_tables_as_they_are_and_weights_as_floats),

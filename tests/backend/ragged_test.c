@@ -164,6 +164,67 @@ TEST(ragged, gives_the_same_bits_padded)
     test_program_close(&p);
 }
 
+/* With the hidden states as a second output all tokens go through all layers; without, the last
+ * layer of a program that wants one token works on that token alone. */
+TEST(ragged, gives_the_same_bits_whether_the_last_layer_is_pruned_or_not)
+{
+    (void)state_;
+    static const char *const modes[] = {"cls", "first", "lasttoken"};
+    static texts t;
+    static float whole[TEXTS * TEST_HIDDEN], pruned[TEXTS * TEST_HIDDEN];
+    qeff_error err = {0};
+    unsigned flags[4];
+    make_texts(&t);
+    for (size_t level = test_levels(flags); level > 0; level--)
+        for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+            test_encoder options = {.pooling = modes[i], .has_dense = true, .has_hidden = true};
+            test_program p = open_encoder(&options, flags[level - 1]);
+            run_alone(&p, &t, true, whole);
+            test_program_close(&p);
+            options.has_hidden = false;
+            p = open_encoder(&options, flags[level - 1]);
+            run_alone(&p, &t, true, pruned);
+            assert_memory_equal(pruned, whole, sizeof whole);
+            test_call call = {.batch = TEXTS,
+                              .offsets = t.offsets,
+                              .ids = t.ids,
+                              .width = TEST_HIDDEN,
+                              .is_pooled = true,
+                              .output = pruned};
+            for (int n_threads = 1; n_threads <= 3; n_threads++) {
+                memset(pruned, 0, sizeof pruned);
+                ASSERT_OK(test_run_once(&p, n_threads, &call, &err));
+                assert_memory_equal(pruned, whole, sizeof whole);
+            }
+            test_program_close(&p);
+        }
+}
+
+TEST(ragged, gives_the_same_bits_pruned_where_the_mask_hides_the_first_column)
+{
+    (void)state_;
+    static const char *const modes[] = {"cls", "first", "lasttoken"};
+    static const int64_t ids[] = {5, 6, 7, 9, 7, 8, 3, 2, 1, 4, 5, 6};
+    static const int64_t mask[] = {0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1, 1};
+    float whole[3 * TEST_HIDDEN], pruned[3 * TEST_HIDDEN];
+    qeff_error err = {0};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        for (int is_whole = 1; is_whole >= 0; is_whole--) {
+            const test_encoder options = {.pooling = modes[i], .has_hidden = is_whole != 0};
+            test_program p = open_encoder(&options, 0);
+            const test_call call = {.batch = 3,
+                                    .length = 4,
+                                    .ids = ids,
+                                    .mask = mask,
+                                    .width = TEST_HIDDEN,
+                                    .is_pooled = true,
+                                    .output = is_whole ? whole : pruned};
+            ASSERT_OK(test_run_once(&p, 1, &call, &err));
+            test_program_close(&p);
+            if (!is_whole) assert_memory_equal(pruned, whole, sizeof whole);
+        }
+}
+
 /* --- masks --------------------------------------------------------------------------------------
  */
 
@@ -419,6 +480,8 @@ int main(void)
         RUN(ragged, gives_the_same_bits_in_any_batch_on_any_number_of_threads),
         RUN(ragged, gives_the_same_bits_in_another_order),
         RUN(ragged, gives_the_same_bits_padded),
+        RUN(ragged, gives_the_same_bits_whether_the_last_layer_is_pruned_or_not),
+        RUN(ragged, gives_the_same_bits_pruned_where_the_mask_hides_the_first_column),
         RUN(ragged, takes_columns_for_positions_where_padding_is_on_the_left_or_between),
         RUN(ragged, gives_zeros_for_a_sequence_without_tokens),
         RUN(ragged, takes_calls_without_rows),

@@ -254,6 +254,7 @@ qeff_graph *test_encoder_graph(const test_encoder *options)
         x = layer(&e, x);
         qb_leave(e.b);
     }
+    const qeff_value hidden = x;
     if (options->pooling) x = pool(&e, options, x);
     if (options->has_dense) {
         const qeff_value dense = linear(&e, "dense", "24,24", "24", x);
@@ -263,6 +264,7 @@ qeff_graph *test_encoder_graph(const test_encoder *options)
     if (options->is_normalized) x = qb_l2_normalize(e.b, x, 1e-12);
     if (options->n_columns) x = cut(&e, x, options->n_columns);
     qb_output(e.b, "output", x);
+    if (options->has_hidden) qb_output(e.b, "hidden", hidden);
     ASSERT_OK(qb_finish(e.b, &graph, &err));
     return graph;
 }

@@ -14,7 +14,7 @@
 #include "base/span.h"
 
 /* Bumped when plans, packing or kernels change what a program holds or gives. */
-enum { BACKEND_VERSION = 1 };
+enum { BACKEND_VERSION = 2 };
 
 static qeff_status available(qeff_error *err)
 {
@@ -77,6 +77,7 @@ static qeff_status write_constants(void *ctx, qeff_qpc_writer *out, qeff_error *
 
 static qeff_status compile_ragged(compiled *c, unsigned flags, qeff_error *err)
 {
+    QEFF_TRY(qeff_plan_prune(&c->plan, err));
     QEFF_TRY(qeff_plan_fuse(&c->plan, err));
     QEFF_TRY(qeff_plan_place_constants(&c->plan, err));
     qeff_plan_format(&c->plan, flags, &c->text);

@@ -322,6 +322,15 @@ static qeff_rows rows_of(const loading *l, qeff_view view)
     return l->plan->values[view.value].rows;
 }
 
+/* The kind of rows of operand x, y or z. Pooling also takes rows of sequences, one of each; keys
+ * and values are of all tokens, whatever queries there are. */
+static bool has_rows(const loading *l, const qeff_step *step, size_t operand, qeff_rows rows)
+{
+    if (step->kind == QEFF_STEP_POOL || step->kind == QEFF_STEP_FIRST) return true;
+    if (step->kind == QEFF_STEP_ATTENTION && operand > 0) return rows == QEFF_ROWS_TOKEN;
+    return rows == rows_of(l, step->out);
+}
+
 /* Kinds of rows and widths, by what the kernels take. Linears were checked against their weights;
  * their residual is as wide as the output, as is every operand of the rest. */
 static bool is_consistent(const loading *l, const qeff_step *step)
@@ -330,12 +339,10 @@ static bool is_consistent(const loading *l, const qeff_step *step)
     const qeff_rows out = rows_of(l, step->out);
     const qeff_view operands[] = {step->x, step->y, step->z};
     if (pools && out != QEFF_ROWS_SEQUENCE) return false;
-    if ((step->kind == QEFF_STEP_EMBED || step->kind == QEFF_STEP_ATTENTION) &&
-        out != QEFF_ROWS_TOKEN)
-        return false;
+    if (step->kind == QEFF_STEP_EMBED && out != QEFF_ROWS_TOKEN) return false;
     for (size_t i = 0; i < 3; i++) {
         if (operands[i].value < 0) continue;
-        if (rows_of(l, operands[i]) != (pools ? QEFF_ROWS_TOKEN : out)) return false;
+        if (!has_rows(l, step, i, rows_of(l, operands[i]))) return false;
         if (operands[i].value == step->out.value) return false;
         const bool is_linear_input = step->kind == QEFF_STEP_LINEAR && i == 0;
         if (!is_linear_input && operands[i].width != step->out.width) return false;

@@ -5,7 +5,8 @@
  * value is written once (in parts by COPY) and before it is read. Constants are f32 packed for the
  * kernels, but for embedding tables, which keep the dtype of the checkpoint.
  *
- *   graph --lower.c--> plan --fuse.c--> plan --plan_json.c, pack.c--> plan.json, constants.bin
+ *   graph --lower.c--> plan --prune.c, fuse.c--> plan --plan_json.c, pack.c--> plan.json,
+ *   constants.bin
  *   plan.json, constants.bin --load.c--> plan --memory.c--> slots --execute.c, steps.c--> results
  */
 #ifndef BACKEND_CPU_PLAN_H
@@ -172,7 +173,8 @@ void qeff_step_visit_views(qeff_step *step, void (*visit)(void *ctx, qeff_view *
 void qeff_step_visit_constants(qeff_step *step, void (*visit)(void *ctx, int32_t *constant),
                                void *ctx);
 
-/* --- lower.c, fuse.c ----------------------------------------------------------------------------
+/* --- lower.c, prune.c, fuse.c
+ * ----------------------------------------------------------------------------
  */
 
 /** Writes the graph as a ragged plan. `*is_ragged` is false where some node, input or output does
@@ -180,6 +182,10 @@ void qeff_step_visit_constants(qeff_step *step, void (*visit)(void *ctx, int32_t
  * @return QEFF_ERR_NO_MEMORY */
 qeff_status
 qeff_plan_lower(const qeff_graph *graph, qeff_plan *plan, bool *is_ragged, qeff_error *err);
+
+/** Lets steps whose rows only a pooling by first or last token reads work on that token alone.
+ * @return QEFF_ERR_NO_MEMORY */
+qeff_status qeff_plan_prune(qeff_plan *plan, qeff_error *err);
 
 /** Joins steps: query, key and value into one linear, activations and residuals into the linear
  * before them, layer norm into the embedding before it.

@@ -101,16 +101,22 @@ static void run_attention(const qeff_step_call *c, const qeff_step *s)
     const float *q = rows_at(c, s->x, &a.q_stride), *k = rows_at(c, s->y, &a.k_stride);
     const float *v = rows_at(c, s->z, &a.v_stride);
     float *y = rows_at(c, s->out, &a.y_stride);
+    const bool is_one_query = c->plan->values[s->out.value].rows == QEFF_ROWS_SEQUENCE;
     const range units = share_of(c, c->chunk->n_sequences * s->n_heads);
     for (size_t unit = units.first; unit < units.last; unit++) {
         const size_t sequence = unit / s->n_heads, column = unit % s->n_heads * head_dim;
         const size_t row = offsets[sequence] - c->chunk->first_token;
-        a.n_queries = a.n_keys = offsets[sequence + 1] - offsets[sequence];
-        if (a.n_keys == 0) continue;
-        a.q = q + row * a.q_stride + column;
+        const size_t query = is_one_query ? sequence : row;
+        a.n_keys = offsets[sequence + 1] - offsets[sequence];
+        a.n_queries = is_one_query ? 1 : a.n_keys;
+        a.q = q + query * a.q_stride + column;
+        a.y = y + query * a.y_stride + column;
+        if (a.n_keys == 0) {
+            if (is_one_query) memset(a.y, 0, head_dim * sizeof *a.y);
+            continue;
+        }
         a.k = k + row * a.k_stride + column;
         a.v = v + row * a.v_stride + column;
-        a.y = y + row * a.y_stride + column;
         c->kernels->attention_f32(&a);
     }
 }
@@ -121,6 +127,7 @@ static bool starts_at_zero(const qeff_step_call *c, size_t token)
     return c->batch->positions[token] == 0;
 }
 
+/* Rows of sequences are the token that the pooling picks, already. */
 static void run_pool(const qeff_step_call *c, const qeff_step *s)
 {
     const size_t *offsets = c->batch->offsets + c->chunk->first_sequence;
@@ -128,10 +135,12 @@ static void run_pool(const qeff_step_call *c, const qeff_step *s)
     qeff_pool p = {.mode = s->kind == QEFF_STEP_FIRST ? QEFF_POOL_CLS : s->mode, .n = s->x.width};
     const float *x = rows_at(c, s->x, &p.x_stride);
     float *out = rows_at(c, s->out, &stride);
+    const bool is_picked = c->plan->values[s->x.value].rows == QEFF_ROWS_SEQUENCE;
     const range sequences = share_of(c, c->chunk->n_sequences);
     for (size_t i = sequences.first; i < sequences.last; i++) {
         p.n_rows = offsets[i + 1] - offsets[i];
-        p.x = x + (offsets[i] - c->chunk->first_token) * p.x_stride;
+        if (is_picked && p.n_rows > 1) p.n_rows = 1;
+        p.x = x + (is_picked ? i : offsets[i] - c->chunk->first_token) * p.x_stride;
         p.positions = c->batch->positions + offsets[i];
         if (p.n_rows == 0 || (s->kind == QEFF_STEP_FIRST && !starts_at_zero(c, offsets[i])))
             memset(out + i * stride, 0, p.n * sizeof *out);
