@@ -6,9 +6,10 @@
 Two cases: one text of 16 tokens, and 64 texts of 5 to 100 tokens, most of them short. Both sides get the same ids and give pooled,
 normalised vectors, which are compared. onnxruntime runs the file that `qeff export` writes, with all its
 optimisations; for the 64 texts it may take the better of one padded batch and of batches of 16 sorted by
-length. qeff is called through libqeff.so. Rounds alternate between the sides, so that a change of clock or a
-busy neighbour meets both; the figures are medians, and the largest rate of fused multiply-adds that a loop
-reaches between the rounds shows how quiet the machine was. Needs numpy and onnxruntime."""
+length. qeff is called through libqeff.so. The process is kept on one core and counts its processor time, which is
+the time that passes on a quiet machine, and which others on the core do not add to. Rounds alternate between
+the sides, so that a change of clock meets both; the figures are medians, and the rate of multiply-adds that a
+loop reaches between the rounds shows how quiet the machine was. Needs numpy and onnxruntime."""
 import argparse
 import ctypes
 import os
@@ -124,12 +125,12 @@ def random_rows(lengths):
 
 
 def timed(call, budget):
-    """Seconds a call takes: the median over a stretch of time."""
+    """Seconds of processor time a call takes: the median over a stretch of time."""
     samples, start = [], time.perf_counter()
     while len(samples) < 3 or time.perf_counter() - start < budget:
-        begin = time.perf_counter()
+        begin = time.process_time()
         call()
-        samples.append(time.perf_counter() - begin)
+        samples.append(time.process_time() - begin)
     return statistics.median(samples)
 
 
