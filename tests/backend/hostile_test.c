@@ -191,6 +191,34 @@ TEST(load, refuses_shapes_that_kernels_do_not_take)
     free_victim(&v);
 }
 
+/* A pruned plan mixes both kinds of rows: no value may change from one to the other. */
+TEST(load, refuses_rows_of_another_kind_wherever_they_are)
+{
+    (void)state_;
+    static const char *const from[] = {"\"token\", \"width\"", "\"sequence\", \"width\""};
+    const test_encoder options = {.pooling = "cls", .has_dense = true};
+    victim v = make_victim(test_encoder_graph(&options));
+    size_t n_changed = 0;
+    for (size_t kind = 0; kind < 2; kind++)
+        for (size_t at = 0; at + strlen(from[kind]) <= v.plan.size; at++) {
+            qeff_error err = {0};
+            test_program p;
+            if (memcmp(v.plan.data + at, from[kind], strlen(from[kind])) != 0) continue;
+            qeff_buffer changed = {0};
+            qeff_buffer_append(&changed, v.plan.data, at);
+            qeff_buffer_append_text(&changed, from[1 - kind]);
+            qeff_buffer_append(&changed, v.plan.data + at + strlen(from[kind]),
+                               v.plan.size - at - strlen(from[kind]));
+            assert_int_equal(
+                try_load(qeff_buffer_bytes(&changed), qeff_buffer_bytes(&v.constants), &p, &err),
+                QEFF_ERR_FORMAT);
+            qeff_buffer_deinit(&changed);
+            n_changed++;
+        }
+    assert_true(n_changed >= 15);
+    free_victim(&v);
+}
+
 TEST(load, refuses_inputs_and_outputs_that_do_not_fit)
 {
     (void)state_;
@@ -392,6 +420,7 @@ int main(void)
         RUN(load, refuses_steps_that_read_what_is_not_there),
         RUN(load, refuses_values_written_twice_or_in_parts),
         RUN(load, refuses_shapes_that_kernels_do_not_take),
+        RUN(load, refuses_rows_of_another_kind_wherever_they_are),
         RUN(load, refuses_inputs_and_outputs_that_do_not_fit),
         RUN(load, refuses_a_truncated_plan),
         RUN(load, refuses_a_program_for_instructions_that_are_not_in_use),
