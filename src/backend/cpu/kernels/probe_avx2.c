@@ -1,0 +1,21 @@
+/* probe_avx2.c - twelve chains of multiply-adds in ymm registers. */
+#include "backend/cpu/kernels/probe.h"
+
+#include <immintrin.h>
+
+#define CHAIN(i) x##i = _mm256_fmadd_ps(x##i, va, vb)
+
+float qeff_probe_avx2(size_t rounds, float a, float b)
+{
+    const __m256 va = _mm256_set1_ps(a), vb = _mm256_set1_ps(b);
+    __m256 x0 = vb, x1 = vb, x2 = vb, x3 = vb, x4 = vb, x5 = vb;
+    __m256 x6 = vb, x7 = vb, x8 = vb, x9 = vb, x10 = vb, x11 = vb;
+    for (size_t r = 0; r < rounds; r++) {
+        CHAIN(0), CHAIN(1), CHAIN(2), CHAIN(3), CHAIN(4), CHAIN(5);
+        CHAIN(6), CHAIN(7), CHAIN(8), CHAIN(9), CHAIN(10), CHAIN(11);
+    }
+    x0 = _mm256_add_ps(_mm256_add_ps(x0, x1), _mm256_add_ps(x2, x3));
+    x4 = _mm256_add_ps(_mm256_add_ps(x4, x5), _mm256_add_ps(x6, x7));
+    x8 = _mm256_add_ps(_mm256_add_ps(x8, x9), _mm256_add_ps(x10, x11));
+    return _mm256_cvtss_f32(_mm256_add_ps(_mm256_add_ps(x0, x4), x8));
+}
