@@ -7,7 +7,10 @@ enum { LANES = 4 }; /* what every 64-bit processor has */
 
 static float run_plain(size_t rounds, float a, float b)
 {
-    float x[QEFF_PROBE_CHAINS * LANES] = {0}, sum = 0;
+    float x[QEFF_PROBE_CHAINS * LANES], sum = 0;
+    for (int i = 0; i < QEFF_PROBE_CHAINS * LANES;
+         i++) /* those that begin alike would become one */
+        x[i] = b * (float)i;
     for (size_t r = 0; r < rounds; r++)
         for (int i = 0; i < QEFF_PROBE_CHAINS * LANES; i++)
             x[i] = x[i] * a + b;

@@ -3,13 +3,16 @@
 
 #include <immintrin.h>
 
+/* Chains that begin alike would become one. */
+#define START(i) _mm256_mul_ps(vb, _mm256_set1_ps(i + 1.0F))
 #define CHAIN(i) x##i = _mm256_fmadd_ps(x##i, va, vb)
 
 float qeff_probe_avx2(size_t rounds, float a, float b)
 {
     const __m256 va = _mm256_set1_ps(a), vb = _mm256_set1_ps(b);
-    __m256 x0 = vb, x1 = vb, x2 = vb, x3 = vb, x4 = vb, x5 = vb;
-    __m256 x6 = vb, x7 = vb, x8 = vb, x9 = vb, x10 = vb, x11 = vb;
+    __m256 x0 = vb, x1 = START(1), x2 = START(2), x3 = START(3), x4 = START(4), x5 = START(5);
+    __m256 x6 = START(6), x7 = START(7), x8 = START(8), x9 = START(9), x10 = START(10);
+    __m256 x11 = START(11);
     for (size_t r = 0; r < rounds; r++) {
         CHAIN(0), CHAIN(1), CHAIN(2), CHAIN(3), CHAIN(4), CHAIN(5);
         CHAIN(6), CHAIN(7), CHAIN(8), CHAIN(9), CHAIN(10), CHAIN(11);
