@@ -1,6 +1,5 @@
 /* bench.c - qeff bench: how fast a model runs here, cell by cell of a grid. */
 #include "cli/bench.h"
-#include "cli/output.h"
 #include "cli/report.h"
 #include "cli/shared.h"
 
@@ -101,10 +100,10 @@ static const char *const description[] = {
     NULL};
 
 static const cli_example examples[] = {
-    {"How fast is it here?", "qeff bench models/all-MiniLM-L6-v2"},
+    {"How fast is it here?", "qeff bench models/all-MiniLM-L6-v2 --batch-size 1,32 --length 8,16"},
     {"One cell, and where its time goes",
      "qeff bench models/all-MiniLM-L6-v2 --batch-size 1 --length 16 --profile"},
-    {"Keep a measurement", "qeff bench models/all-MiniLM-L6-v2 -l 16 --json > before.json"},
+    {"A measurement to keep, for --compare", "qeff bench models/all-MiniLM-L6-v2 -l 16 --json"},
     {"Pictures of every step",
      "qeff bench models/all-MiniLM-L6-v2 -b 1 -l 16 --threads 2 --trace trace.json"},
     {0}};
@@ -148,9 +147,11 @@ static void note_left_out(const bench_grid *grid)
                      grid->lengths[l]);
 }
 
-/* Everything that is printed comes at once, after the last thing that can fail. */
-static qeff_status show(const bench_values *v, const bench_settings *settings,
-                        const bench_grid *grid, size_t *n_losses, qeff_error *err)
+/* Everything that is printed comes at once, after the last thing that can fail. A trace's file was
+ * opened before the measurement: minutes must not end at a path that cannot be written. */
+static qeff_status
+show(const bench_values *v, const bench_settings *settings, const bench_grid *grid,
+     cli_output *trace_file, size_t *n_losses, qeff_error *err)
 {
     cli_text text = {0}, comparison = {0};
     qeff_status status = QEFF_OK;
@@ -163,7 +164,7 @@ static qeff_status show(const bench_values *v, const bench_settings *settings,
     if (comparison.data && !v->json) cli_text_append(&text, comparison.data, comparison.size);
     if (!status) status = cli_text_status(&text, err);
     if (!status) status = cli_text_status(&comparison, err);
-    if (!status && settings->trace) status = bench_trace_write(settings->trace, v->trace, err);
+    if (!status && settings->trace) status = bench_trace_write(settings->trace, trace_file, err);
     if (!status) status = cli_print(text.data, text.size, err);
     cli_text_deinit(&text);
     cli_text_deinit(&comparison);
@@ -176,6 +177,7 @@ measure(const cli_command *command, const bench_values *v, const char *model, be
     qeff_error err = {0};
     cli_progress progress;
     bench_trace trace = {0};
+    cli_output trace_file = {0};
     size_t n_losses = 0;
     cli_progress_init(&progress);
     const bench_settings settings = {.model = model,
@@ -188,10 +190,12 @@ measure(const cli_command *command, const bench_values *v, const char *model, be
                                      .skips_long = !v->lengths,
                                      .progress = &progress};
     qeff_status status = bench_grid_fill(grid, &err);
+    if (!status && v->trace) status = cli_output_open(&trace_file, v->trace, &err);
     if (!status) status = bench_measure(&settings, grid, &err);
     cli_progress_end(&progress);
-    if (!status) status = show(v, &settings, grid, &n_losses, &err);
+    if (!status) status = show(v, &settings, grid, &trace_file, &n_losses, &err);
     bench_trace_deinit(&trace);
+    if (status) cli_output_abort(&trace_file);
     if (status) return cli_report(command, &err);
     note_left_out(grid);
     if (n_losses)

@@ -2,6 +2,7 @@
 #ifndef CLI_BENCH_H
 #define CLI_BENCH_H
 
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 
@@ -101,8 +102,8 @@ typedef struct bench_trace {
 
 /** Appends a span; out of memory drops it. NULL is allowed. */
 void bench_trace_add(bench_trace *trace, const bench_span *span);
-/** Writes trace events that ui.perfetto.dev and chrome://tracing open. */
-qeff_status bench_trace_write(const bench_trace *trace, const char *path, qeff_error *err);
+/** Writes trace events that ui.perfetto.dev and chrome://tracing open, and closes the output. */
+qeff_status bench_trace_write(const bench_trace *trace, cli_output *out, qeff_error *err);
 void bench_trace_deinit(bench_trace *trace);
 
 typedef struct bench_settings {

@@ -1,7 +1,6 @@
 /* bench_trace.c - what happened when, in the trace event format: a JSON object whose `traceEvents`
  * are complete events (ph X) with times in microseconds, and names of threads (ph M). */
 #include "cli/bench.h"
-#include "cli/output.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,20 +34,18 @@ static void write_threads(const bench_trace *trace, cli_output *out)
                           t, t);
 }
 
-qeff_status bench_trace_write(const bench_trace *trace, const char *path, qeff_error *err)
+qeff_status bench_trace_write(const bench_trace *trace, cli_output *out, qeff_error *err)
 {
-    cli_output out = {0};
     int64_t begin = INT64_MAX;
-    BENCH_TRY(cli_output_open(&out, path, err));
     for (size_t i = 0; i < trace->n; i++)
         if (trace->spans[i].begin_ns < begin) begin = trace->spans[i].begin_ns;
-    cli_output_add(&out, "{\"displayTimeUnit\": \"ns\", \"traceEvents\": [\n");
-    write_threads(trace, &out);
+    cli_output_add(out, "{\"displayTimeUnit\": \"ns\", \"traceEvents\": [\n");
+    write_threads(trace, out);
     for (size_t i = 0; i < trace->n; i++) {
         const bench_span *s = &trace->spans[i];
         cli_text name = {0};
         cli_text_add_json(&name, (qeff_str){s->name, strlen(s->name)});
-        cli_output_format(&out,
+        cli_output_format(out,
                           ",\n{\"name\": %s, \"cat\": \"%s\", \"ph\": \"X\", \"ts\": %.3f, "
                           "\"dur\": %.3f, \"pid\": 1, \"tid\": %d}",
                           name.failed ? "\"\"" : name.data, s->category,
@@ -56,6 +53,6 @@ qeff_status bench_trace_write(const bench_trace *trace, const char *path, qeff_e
                           (double)(s->end_ns - s->begin_ns) * 1e-3, s->thread);
         cli_text_deinit(&name);
     }
-    cli_output_add(&out, "\n]}\n");
-    return cli_output_close(&out, err);
+    cli_output_add(out, "\n]}\n");
+    return cli_output_close(out, err);
 }
