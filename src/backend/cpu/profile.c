@@ -1,7 +1,8 @@
 /* profile.c - what each step took, and the floating-point operations of its matrix products:
  *
  *   linear     2 M K N
- *   attention  4 D sum T^2 over the sequences, with D of all heads together */
+ *   attention  4 D sum T^2 over the sequences, with D of all heads together; T instead of T^2 where
+ *              only one token of each is wanted */
 #include "backend/cpu/profile.h"
 
 #include "backend/cpu/plan_names.h"
@@ -55,18 +56,18 @@ void qeff_step_profile_deinit(qeff_step_profile *profile)
 static double count_flops(const qeff_step_call *c, const qeff_step *s)
 {
     const qeff_chunk *chunk = c->chunk;
+    const bool is_token = c->plan->values[s->out.value].rows == QEFF_ROWS_TOKEN;
     if (s->kind == QEFF_STEP_LINEAR) {
-        const bool is_token = c->plan->values[s->out.value].rows == QEFF_ROWS_TOKEN;
         const size_t rows = is_token ? chunk->n_tokens : chunk->n_sequences;
         return 2.0 * (double)rows * (double)s->x.width * (double)s->out.width;
     }
     if (s->kind != QEFF_STEP_ATTENTION) return 0;
-    double squares = 0;
+    double pairs = 0; /* of query and key */
     for (size_t i = chunk->first_sequence; i < chunk->first_sequence + chunk->n_sequences; i++) {
         const double length = (double)(c->batch->offsets[i + 1] - c->batch->offsets[i]);
-        squares += length * length;
+        pairs += is_token ? length * length : length;
     }
-    return 4.0 * (double)s->x.width * squares;
+    return 4.0 * (double)s->x.width * pairs;
 }
 
 void qeff_step_run_profiled(const qeff_step_profile *profile, const qeff_step_call *call,
