@@ -1,6 +1,6 @@
 """The engines that peers.py compares: each is made from a model folder and gives unit vectors for a list of token id
-lists, in fp32 on a given number of threads. Those that compute padding get it: batches are padded to their longest
-sequence, unless `sorts` has the caller sort and cut ragged batches first, which serves them better."""
+lists, in fp32 on a given number of threads. Those that are faster so (`sorts`) get a ragged batch sorted and cut into calls, each
+padded to its longest sequence."""
 import ctypes
 import json
 import subprocess
@@ -41,7 +41,7 @@ class Options(ctypes.Structure):
 
 
 class Qeff:
-    pads = False
+    sorts = False
 
     def __init__(self, build, model, work, threads):
         self.lib = ctypes.CDLL(str(build / "src/libqeff.so"))
@@ -91,7 +91,7 @@ def export(build, model, work):
 
 
 class OnnxRuntime:
-    pads = True
+    sorts = True
 
     def __init__(self, build, model, work, threads):
         import onnxruntime
@@ -161,7 +161,7 @@ class OnnxRuntimeFused(OnnxRuntime):
 
 
 class OpenVino:
-    pads = True
+    sorts = True
 
     def __init__(self, build, model, work, threads):
         import openvino
@@ -180,7 +180,7 @@ class OpenVino:
 
 
 class CTranslate2:
-    pads = False
+    sorts = True
 
     def __init__(self, build, model, work, threads):
         import ctranslate2
@@ -203,7 +203,7 @@ class CTranslate2:
 
 
 class Torch:
-    pads = True
+    sorts = True
 
     def __init__(self, build, model, work, threads):
         import torch

@@ -45,10 +45,10 @@ def make_cells(vocab_size):
     return cells
 
 
-def split(batch, pads):
-    """Row numbers of each call. Engines that compute padding get ragged sequences sorted, in parts."""
+def split(batch, sorts):
+    """Row numbers of each call. Engines that are faster so get ragged sequences sorted, in parts."""
     lengths = [len(s) for s in batch]
-    if not pads or min(lengths) == max(lengths):
+    if not sorts or min(lengths) == max(lengths):
         return [list(range(len(batch)))]
     order = sorted(range(len(batch)), key=lambda row: -lengths[row])
     return [order[i:i + RAGGED_PART] for i in range(0, len(order), RAGGED_PART)]
@@ -70,7 +70,7 @@ def serve(args):
     engine = ENGINES[args.serve](args.build, args.model, args.work, args.threads)
     clock, prepared, vectors = clock_for(args.threads), {}, {}
     for name, batch in cells.items():
-        parts = split(batch, engine.pads)
+        parts = split(batch, engine.sorts)
         prepared[name] = [engine.prepare([batch[row] for row in rows]) for rows in parts]
         rows = np.concatenate(parts)
         found = np.concatenate([np.array(engine.run(p)) for p in prepared[name]])
