@@ -100,6 +100,7 @@ extern const cli_command cli_export;
 extern const cli_command cli_compile;
 extern const cli_command cli_run;
 extern const cli_command cli_inspect;
+extern const cli_command cli_bench;
 
 /** NULL where there is no command of that name. */
 const cli_command *cli_find_command(const char *name);

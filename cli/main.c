@@ -16,7 +16,7 @@
 enum { HELP_COLUMNS = 80, HELP_COLUMNS_MIN = 40 };
 
 const cli_command *const cli_commands[] = {&cli_embed, &cli_tokenize, &cli_export, &cli_compile,
-                                           &cli_run,   &cli_inspect,  NULL};
+                                           &cli_run,   &cli_inspect,  &cli_bench,  NULL};
 
 const char *const cli_about[] = {
     "Turns texts into vectors with a transformer model, straight from the files of a Hugging Face "
@@ -39,7 +39,8 @@ const cli_variable cli_variables[] = {
 
 const cli_exit_code cli_exit_codes[] = {
     {CLI_OK, "success"},
-    {CLI_FAILURE, "failure: the system refused to read or write, a text is over a limit"},
+    {CLI_FAILURE, "failure: the system refused to read or write, a text is over a limit; "
+                  "or qeff bench --compare found a loss"},
     {CLI_USAGE, "usage: an unknown option or command, a value out of range, unfit arrays"},
     {CLI_NOT_FOUND, "not found: a file, folder or prompt that was named"},
     {CLI_MALFORMED, "a file is damaged or malformed"},

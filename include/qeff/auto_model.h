@@ -127,6 +127,17 @@ QEFF_API QEFF_MUST_CHECK qeff_status qeff_auto_model_encode(
     qeff_auto_model *model, const qeff_str *texts, size_t n,
     const qeff_auto_model_encode_options *options, qeff_embeddings **out, qeff_error *err);
 
+/** The same from token ids, special ones included, without tokenizer and prompts: sequences lie one
+ * after another and are not padded.
+ * @param ids      [offsets[n]], each below the vocabulary's size; type ids are 0
+ * @param offsets  [n + 1], from 0 upwards: where each sequence begins, none of them empty
+ * @param options  of them truncate_dim and batch_size are read; NULL: the defaults
+ * @return QEFF_ERR_INVALID (an id or offset), QEFF_ERR_CAPACITY (a sequence is longer than the
+ *         positions the model has), QEFF_ERR_NO_MEMORY, and those of compile */
+QEFF_API QEFF_MUST_CHECK qeff_status qeff_auto_model_encode_ids(
+    qeff_auto_model *model, const int64_t *ids, const size_t *offsets, size_t n,
+    const qeff_auto_model_encode_options *options, qeff_embeddings **out, qeff_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,6 +4,7 @@
 
 #include <qeff/auto_model.h>
 #include <qeff/base.h>
+#include <qeff/bench.h>
 #include <qeff/inspect.h>
 #include <qeff/program.h>
 #include <qeff/session.h>

@@ -1,4 +1,4 @@
-/* encode.c - texts to vectors: prompt, tokenizer, ragged batches, cut to truncate_dim.
+/* encode.c - texts, or ids, to vectors: prompt, tokenizer, ragged batches, cut to truncate_dim.
  *
  * Order of sentence-transformers: tokens -> modules (Normalize among them) -> first dimensions ->
  * unit length again only where that was asked for. */
@@ -14,7 +14,8 @@ enum { BATCH_SIZE = 32, CALL_TOKENS_MAX = 8192 };
 
 /* Ids of all texts, one after another. */
 typedef struct token_list {
-    int64_t *ids, *type_ids;
+    const int64_t *ids; /* `owned`, or the caller's */
+    int64_t *owned, *type_ids;
     size_t n, ids_capacity, types_capacity;
     int64_t *offsets; /* [n_texts + 1] */
     size_t n_truncated;
@@ -77,9 +78,9 @@ static qeff_status
 append_tokens(token_list *list, const qeff_encoding *e, bool with_types, qeff_error *err)
 {
     for (size_t i = 0; i < e->n; i++) {
-        int64_t *ids = qeff_grow(list->ids, list->n, &list->ids_capacity, sizeof *ids);
+        int64_t *ids = qeff_grow(list->owned, list->n, &list->ids_capacity, sizeof *ids);
         if (!ids) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
-        list->ids = ids;
+        list->ids = list->owned = ids;
         if (with_types) {
             int64_t *types =
                 qeff_grow(list->type_ids, list->n, &list->types_capacity, sizeof *types);
@@ -87,7 +88,7 @@ append_tokens(token_list *list, const qeff_encoding *e, bool with_types, qeff_er
             list->type_ids = types;
             list->type_ids[list->n] = e->type_ids[i];
         }
-        list->ids[list->n++] = e->ids[i];
+        ids[list->n++] = e->ids[i];
     }
     return QEFF_OK;
 }
@@ -223,7 +224,54 @@ qeff_status qeff_auto_model_encode(qeff_auto_model *model, const qeff_str *texts
     qeff_status status = tokenize(&c, texts, n, &list, err);
     if (!status) status = qeff_auto_model_ready(model, err);
     if (!status) status = compute(&c, &list, n, out, err);
-    qeff_free(list.ids);
+    qeff_free(list.owned);
+    qeff_free(list.type_ids);
+    qeff_free(list.offsets);
+    return status;
+}
+
+/* Checks the offsets and copies them to `list`, which borrows the ids. */
+static qeff_status take_ids(const encode_call *c, const int64_t *ids, const size_t *offsets,
+                            size_t n, token_list *list, qeff_error *err)
+{
+    const size_t most = (size_t)c->model->base.text.max_positions;
+    size_t entries = 0;
+    if (qeff_add_size(n, 1, &entries)) list->offsets = qeff_alloc_array(entries, sizeof(int64_t));
+    if (!list->offsets) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "no memory for %zu texts", n);
+    if (offsets[0] != 0)
+        return qeff_fail(err, QEFF_ERR_INVALID, "offsets: expected to begin at 0, found %zu",
+                         offsets[0]);
+    for (size_t i = 0; i < n; i++) {
+        if (offsets[i + 1] <= offsets[i] || offsets[i + 1] > INT32_MAX)
+            return qeff_fail(err, QEFF_ERR_INVALID, "offsets of sequence %zu: found %zu to %zu", i,
+                             offsets[i], offsets[i + 1]);
+        if (offsets[i + 1] - offsets[i] > most)
+            return qeff_fail(err, QEFF_ERR_CAPACITY,
+                             "sequence %zu: expected at most %zu tokens, found %zu", i, most,
+                             offsets[i + 1] - offsets[i]);
+        list->offsets[i + 1] = (int64_t)offsets[i + 1];
+    }
+    list->offsets[0] = 0;
+    list->n = offsets[n];
+    list->ids = ids;
+    if (!c->model->base.text.takes_type_ids) return QEFF_OK;
+    list->type_ids = qeff_alloc_zeroed(list->n * sizeof *list->type_ids + 1);
+    return list->type_ids ? QEFF_OK : qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+}
+
+qeff_status
+qeff_auto_model_encode_ids(qeff_auto_model *model, const int64_t *ids, const size_t *offsets,
+                           size_t n, const qeff_auto_model_encode_options *options,
+                           qeff_embeddings **out, qeff_error *err)
+{
+    static const qeff_auto_model_encode_options defaults;
+    encode_call c = {.model = model, .options = options ? options : &defaults};
+    token_list list = {0};
+    *out = NULL;
+    QEFF_TRY(choose_limits(&c, err));
+    qeff_status status = take_ids(&c, ids, offsets, n, &list, err);
+    if (!status) status = qeff_auto_model_ready(model, err);
+    if (!status) status = compute(&c, &list, n, out, err);
     qeff_free(list.type_ids);
     qeff_free(list.offsets);
     return status;

@@ -9,6 +9,8 @@
 #include "formats/qpc.h"
 #include "graph/graph.h"
 
+#include <qeff/bench.h>
+
 /** How a program's inputs and outputs look; shapes may hold named dims. */
 typedef struct qeff_io_spec {
     qeff_str name;
@@ -95,6 +97,9 @@ typedef struct qeff_backend {
     /** Never allocates. QEFF_ERR_INVALID (shape, dtype, name), QEFF_ERR_CAPACITY (not reserved),
      * QEFF_ERR_DEVICE. Ids are checked against the tables. */
     qeff_status (*run)(void *session, const qeff_run_call *call, qeff_error *err);
+    /** Reports the steps of later runs (qeff/bench.h); a profile of NULL ends that. NULL, or
+     * QEFF_ERR_UNSUPPORTED, where there are no steps. */
+    qeff_status (*set_profile)(void *session, const qeff_profile *profile, qeff_error *err);
 } qeff_backend;
 
 #endif /* BACKEND_BACKEND_H */

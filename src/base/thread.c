@@ -5,10 +5,10 @@
 #include "base/thread.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 enum {
     THREADS_MAX = 1024,
@@ -64,24 +64,17 @@ static inline void pause_briefly(void)
 #endif
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* Returns the new generation: spins first, then sleeps until it changes. */
 static unsigned await_generation(qeff_thread_pool *pool, unsigned seen)
 {
-    const int64_t deadline = now_ns() + SPIN_NS;
+    const int64_t deadline = qeff_clock_ns() + SPIN_NS;
     do {
         for (int i = 0; i < SPINS_PER_CLOCK; i++) {
             const unsigned now = atomic_load_explicit(&pool->generation, memory_order_acquire);
             if (now != seen) return now;
             pause_briefly();
         }
-    } while (now_ns() < deadline);
+    } while (qeff_clock_ns() < deadline);
     (void)pthread_mutex_lock(&pool->mutex);
     unsigned now = atomic_load(&pool->generation);
     while (now == seen) {

@@ -232,3 +232,15 @@ qeff_session_run_ragged(qeff_session *session, const qeff_run_call *call, qeff_e
     atomic_flag_clear(&session->is_busy);
     return status;
 }
+
+qeff_status
+qeff_session_set_profile(qeff_session *session, const qeff_profile *profile, qeff_error *err)
+{
+    const qeff_backend *backend = session->program->backend;
+    if (!backend->set_profile)
+        return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "target '%s' reports no steps", backend->name);
+    QEFF_TRY(enter(session, err));
+    const qeff_status status = backend->set_profile(session->bound, profile, err);
+    atomic_flag_clear(&session->is_busy);
+    return status;
+}

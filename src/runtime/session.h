@@ -18,4 +18,8 @@ qeff_tensors_allocate(qeff_tensors *list, size_t index, const char *name, qeff_d
 qeff_status
 qeff_session_run_ragged(qeff_session *session, const qeff_run_call *call, qeff_error *err);
 
+/** As qeff_auto_model_set_profile(). */
+qeff_status
+qeff_session_set_profile(qeff_session *session, const qeff_profile *profile, qeff_error *err);
+
 #endif /* RUNTIME_SESSION_H */

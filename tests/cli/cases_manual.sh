@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the tables give: help, manual pages, completion, docs/cli.md, and examples that run.
 
-commands='embed tokenize export compile run inspect'
+commands='embed tokenize export compile run inspect bench'
 
 test_help_fits_80_columns() {
     local c

@@ -327,6 +327,14 @@ static qeff_status run(void *bound, const qeff_run_call *call, qeff_error *err)
     return qeff_generic_run(s->generic, call, err);
 }
 
+static qeff_status set_profile(void *bound, const qeff_profile *profile, qeff_error *err)
+{
+    session *s = bound;
+    if (s->ragged) return qeff_ragged_set_profile(s->ragged, profile, err);
+    if (!profile) return QEFF_OK;
+    return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "the program runs op by op, not in steps");
+}
+
 const qeff_backend qeff_backend_cpu = {
     .name = "cpu",
     .available = available,
@@ -342,4 +350,5 @@ const qeff_backend qeff_backend_cpu = {
     .unbind = unbind,
     .reserve = reserve,
     .run = run,
+    .set_profile = set_profile,
 };

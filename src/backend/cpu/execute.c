@@ -11,8 +11,10 @@
  * gets the same bits. All memory is taken in reserve(). */
 #include "backend/cpu/execute.h"
 
+#include "backend/cpu/profile.h"
 #include "backend/cpu/steps.h"
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "base/thread.h"
@@ -46,6 +48,7 @@ struct qeff_ragged_session {
     qeff_thread_pool *pool; /* NULL for one thread */
     capacity capacity;
     memory memory;
+    qeff_step_profile profile;
     /* the call that is running */
     const qeff_run_call *call;
     size_t n_sequences, n_tokens, n_columns, n_chunks; /* n_columns: T of a padded call, else 0 */
@@ -207,8 +210,15 @@ void qeff_ragged_unbind(qeff_ragged_session *s)
 {
     if (!s) return;
     qeff_thread_pool_destroy(s->pool);
+    qeff_step_profile_deinit(&s->profile);
     free_memory(&s->memory);
     qeff_free(s);
+}
+
+qeff_status
+qeff_ragged_set_profile(qeff_ragged_session *s, const qeff_profile *profile, qeff_error *err)
+{
+    return qeff_step_profile_set(&s->profile, s->plan, profile, err);
 }
 
 /* --- inputs -------------------------------------------------------------------------------------
@@ -494,6 +504,21 @@ static void unpack_outputs(const qeff_step_call *c, const qeff_ragged_session *s
         if (s->outputs[i]) unpack_output(c, s, i);
 }
 
+static void run_step(const qeff_ragged_session *s, const qeff_step_call *c, size_t i, size_t worker)
+{
+    if (s->profile.labels)
+        qeff_step_run_profiled(&s->profile, c, &s->plan->steps[i], worker);
+    else
+        qeff_step_run(c, &s->plan->steps[i]);
+}
+
+static void wait_for_others(const qeff_ragged_session *s, size_t worker)
+{
+    const int64_t begin_ns = s->profile.labels ? qeff_clock_ns() : 0;
+    qeff_thread_pool_barrier(s->pool);
+    if (s->profile.labels) qeff_step_profile_wait(&s->profile, worker, begin_ns);
+}
+
 static void run_chunks(qeff_ragged_session *s, size_t worker)
 {
     for (;;) {
@@ -501,7 +526,7 @@ static void run_chunks(qeff_ragged_session *s, size_t worker)
         if (chunk >= s->n_chunks) return;
         const qeff_step_call c = make_step_call(s, chunk, worker, worker);
         for (size_t i = 0; i < s->plan->n_steps; i++)
-            qeff_step_run(&c, &s->plan->steps[i]);
+            run_step(s, &c, i, worker);
         unpack_outputs(&c, s);
     }
 }
@@ -513,11 +538,11 @@ static void share_chunks(qeff_ragged_session *s, size_t worker)
         c.part = worker;
         c.n_parts = (size_t)s->n_threads;
         for (size_t i = 0; i < s->plan->n_steps; i++) {
-            qeff_step_run(&c, &s->plan->steps[i]);
-            qeff_thread_pool_barrier(s->pool);
+            run_step(s, &c, i, worker);
+            wait_for_others(s, worker);
         }
         unpack_outputs(&c, s);
-        qeff_thread_pool_barrier(s->pool);
+        wait_for_others(s, worker);
     }
 }
 

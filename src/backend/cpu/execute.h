@@ -17,4 +17,8 @@ qeff_status qeff_ragged_reserve(qeff_ragged_session *session, size_t n_sequences
 qeff_status
 qeff_ragged_run(qeff_ragged_session *session, const qeff_run_call *call, qeff_error *err);
 
+/** As set_profile of backend.h. */
+qeff_status
+qeff_ragged_set_profile(qeff_ragged_session *session, const qeff_profile *profile, qeff_error *err);
+
 #endif /* BACKEND_CPU_EXECUTE_H */
