@@ -148,6 +148,63 @@ static void bench_gemm_f32(const level *at)
     }
 }
 
+typedef struct packed_work {
+    void (*gemm)(const qeff_gemm_packed *g, size_t first_panel, size_t n_panels);
+    qeff_gemm_packed g;
+} packed_work;
+
+static void work_packed(const void *ctx)
+{
+    const packed_work *w = ctx;
+    w->gemm(&w->g, 0, qeff_gemm_panels(w->g.n_out));
+}
+
+/* Any bytes will do; `group` elements of K are 32 bits. */
+static void
+bench_packed(const level *at, const char *name, size_t m, size_t k, size_t n, size_t group)
+{
+    const size_t slots = qeff_gemm_panels(n) * QEFF_PANEL, groups = k / group;
+    float *x = numbers(m * (groups + 16)), *panels = numbers(slots * groups);
+    float *vector = numbers(slots + m), *y = numbers(m * (n + 16));
+    const packed_work w = {.gemm = group == 4 ? at->kernels.gemm_i8 : at->kernels.gemm_bf16,
+                           .g = {.n_rows = m,
+                                 .n_groups = groups,
+                                 .n_out = n,
+                                 .x = (const int32_t *)(const void *)x,
+                                 .x_stride = groups + 16,
+                                 .panels = (const int32_t *)(const void *)panels,
+                                 .x_scale = vector,
+                                 .x_zero = (const int32_t *)(const void *)vector,
+                                 .w_scale = vector,
+                                 .w_sum = (const int32_t *)(const void *)vector,
+                                 .bias = vector,
+                                 .y = y,
+                                 .y_stride = n + 16}};
+    line l = {.level = at->name,
+              .amount = 2.0 * (double)m * (double)k * (double)n,
+              .is_flops = true,
+              .work = work_packed,
+              .ctx = &w};
+    (void)snprintf(l.text, sizeof l.text, "%s %zu x %zu x %zu", name, m, k, n);
+    report(&l);
+    qeff_free_aligned(x);
+    qeff_free_aligned(panels);
+    qeff_free_aligned(vector);
+    qeff_free_aligned(y);
+}
+
+static void bench_gemm_i8(const level *at)
+{
+    for (size_t m = 8; m <= 512; m *= 4)
+        bench_packed(at, "gemm i8", m, 384, 1536, 4);
+}
+
+static void bench_gemm_bf16(const level *at)
+{
+    for (size_t m = 8; m <= 512; m *= 4)
+        bench_packed(at, "gemm bf16", m, 384, 1536, 2);
+}
+
 typedef struct attention_work {
     const qeff_kernels *kernels;
     qeff_attention a;
@@ -208,6 +265,20 @@ static void work_layer_norm(const void *ctx)
 {
     const row_work *w = ctx;
     w->kernels->layer_norm_f32(w->y, w->a, w->b, w->b, w->n, 1e-12F);
+}
+
+static void work_quantize(const void *ctx)
+{
+    const row_work *w = ctx;
+    float scale;
+    int32_t zero;
+    w->kernels->quantize_row_u8((uint8_t *)w->y, w->a, w->b, w->n, &scale, &zero);
+}
+
+static void work_round(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->round_row_bf16((uint16_t *)(void *)w->y, w->a, w->n);
 }
 
 static void work_softmax(const void *ctx)
@@ -282,6 +353,16 @@ static void bench_layer_norm_f32(const level *at)
     bench_row(at, "layer norm", work_layer_norm, 768, 0);
 }
 
+static void bench_quantize_row_u8(const level *at)
+{
+    bench_row(at, "quantize", work_quantize, 384, 0);
+}
+
+static void bench_round_row_bf16(const level *at)
+{
+    bench_row(at, "round to bf16", work_round, 384, 0);
+}
+
 static void bench_softmax_f32(const level *at)
 {
     bench_row(at, "softmax", work_softmax, 128, 0);
@@ -329,8 +410,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         unsigned flags;
-    } levels[] = {
-        {"avx512", QEFF_CPU_AVX2 | QEFF_CPU_AVX512}, {"avx2", QEFF_CPU_AVX2}, {"scalar", 0}};
+    } levels[] = {{"vnni", QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16},
+                  {"avx512", QEFF_CPU_AVX2 | QEFF_CPU_AVX512},
+                  {"avx2", QEFF_CPU_AVX2},
+                  {"scalar", 0}};
     unsigned have = 0;
     if (argc > 1) pattern = argv[1];
     if (qeff_cpu_detect(&have, NULL)) return 1;

@@ -225,16 +225,6 @@ static qeff_status read_limits(bench_run *run, qeff_error *err)
     return QEFF_OK;
 }
 
-/* The one place that says what a word of --precision asks of the library. */
-static qeff_status
-set_precision(qeff_auto_model_options *options, const char *precision, qeff_error *err)
-{
-    (void)options;
-    if (strcmp(precision, "fp32") == 0) return QEFF_OK;
-    return cli_fail(err, QEFF_ERR_INVALID, "precision: expected fp32, found '%s'",
-                    cli_show(precision).text);
-}
-
 /* Text of random ids through the tokenizer, for the trace. */
 static qeff_status tokenize(const bench_run *run, qeff_error *err)
 {
@@ -270,10 +260,10 @@ static qeff_status make_ready(bench_run *run, qeff_error *err)
 static qeff_status open_model(bench_run *run, const bench_cell *first, qeff_error *err)
 {
     const bench_settings *s = run->settings;
-    qeff_auto_model_options how = {.n_threads = (int)first->threads,
+    qeff_auto_model_options how = {.precision = first->precision,
+                                   .n_threads = (int)first->threads,
                                    .no_cache = s->no_cache,
                                    .progress = s->progress->is_on ? &s->progress->sink : NULL};
-    BENCH_TRY(set_precision(&how, first->precision, err));
     int64_t begin = qeff_profile_clock();
     BENCH_TRY(qeff_auto_model_from_pretrained(s->model, &how, &run->model, err));
     add_phase(run, "load", begin);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct compile_values {
-    const char *output, *target, *pooling;
+    const char *output, *target, *pooling, *precision;
     int normalize;
     bool with_token_type_ids;
 } compile_values;
@@ -34,6 +34,7 @@ static const cli_option options[] = {
     CLI_OPTION_NORMALIZE(compile_values),
     CLI_OPTION_NO_NORMALIZE(compile_values),
     CLI_OPTION_TYPE_IDS(compile_values),
+    CLI_OPTION_PRECISION(compile_values, "fp32"),
     {0}};
 
 static const cli_operand operands[] = {{.name = "MODEL", .help = "a model folder, or a .onnx file"},
@@ -51,6 +52,8 @@ static const cli_example examples[] = {
     {"Once for many runs", "qeff compile models/all-MiniLM-L6-v2 -o program"},
     {"A program that takes the first token for the text",
      "qeff compile models/all-MiniLM-L6-v2 -o cls --pooling cls --normalize"},
+    {"With weights of 8 bits",
+     "qeff compile models/all-MiniLM-L6-v2 -o program-int8 --precision int8"},
     {"From an ONNX file", "qeff compile model.onnx -o program-onnx"},
     {0}};
 
@@ -80,6 +83,7 @@ static int compile_onnx(const cli_command *command, const compile_values *v, con
 {
     qeff_error err = {0};
     const qeff_program_options how = {.target = v->target,
+                                      .precision = v->precision,
                                       .progress = progress->is_on ? &progress->sink : NULL};
     const int code = check_onnx_options(command, v);
     if (code != CLI_CONTINUE) return code;
@@ -98,6 +102,7 @@ static int compile_model(const cli_command *command, const compile_values *v, co
                                          .normalize = (qeff_toggle)v->normalize,
                                          .with_token_type_ids = v->with_token_type_ids,
                                          .target = v->target,
+                                         .precision = v->precision,
                                          .progress = progress->is_on ? &progress->sink : NULL};
     qeff_status status = qeff_auto_model_from_pretrained(path, &how, &model, &err);
     if (!status) status = qeff_auto_model_compile(model, v->output, &folder, &err);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 typedef struct embed_values {
-    const char *input, *output, *pooling, *prompt_name;
+    const char *input, *output, *pooling, *prompt_name, *precision;
     int normalize, overflow, format;
     size_t truncate_dim, max_length, batch_size, threads;
     bool no_cache;
@@ -83,6 +83,7 @@ static const cli_option options[] = {
      .fallback = "32",
      .variable = "QEFF_BATCH_SIZE",
      .help = "texts at once; never changes a result"},
+    CLI_OPTION_PRECISION(embed_values, "fp32, or that of the program"),
     CLI_OPTION_THREADS(embed_values),
     {.name = "no-cache",
      .kind = CLI_FLAG,
@@ -224,6 +225,7 @@ static int run(const cli_command *command, void *values, const cli_operands *arg
     cli_progress_init(&progress);
     const qeff_auto_model_options how = {.pooling = v->pooling,
                                          .normalize = (qeff_toggle)v->normalize,
+                                         .precision = v->precision,
                                          .n_threads = (int)v->threads,
                                          .no_cache = v->no_cache,
                                          .progress = progress.is_on ? &progress.sink : NULL};

@@ -8,6 +8,8 @@
 const char *const cli_pooling_modes[] = {
     "mean", "max", "cls", "mean_sqrt_len_tokens", "weightedmean", "lasttoken", "none", NULL};
 
+const char *const cli_precisions[] = {"fp32", "bf16", "int8", "int8-mixed", NULL};
+
 void cli_note_of_model(const char *path, const qeff_auto_model *model)
 {
     const char *notice = model ? qeff_auto_model_notice(model) : NULL;

@@ -11,6 +11,9 @@ enum { CLI_THREADS_MAX = 1024, CLI_LENGTH_MAX = 1 << 20, CLI_BATCH_MAX = 65536 }
 /** Names of qeff_auto_model_options.pooling; NULL ends. */
 extern const char *const cli_pooling_modes[];
 
+/** Names of qeff_auto_model_options.precision; NULL ends. */
+extern const char *const cli_precisions[];
+
 /** Rows of option tables; `type` is the command's values. */
 #define CLI_OPTION_POOLING(type)                                                                   \
     {                                                                                              \
@@ -34,6 +37,13 @@ extern const char *const cli_pooling_modes[];
         .name = "with-token-type-ids", .kind = CLI_FLAG,                                           \
         .offset = offsetof(type, with_token_type_ids),                                             \
         .help = "take token_type_ids as a third input; without it every token has type 0"          \
+    }
+#define CLI_OPTION_PRECISION(type, default_text)                                                   \
+    {                                                                                              \
+        .name = "precision", .kind = CLI_WORD, .offset = offsetof(type, precision),                \
+        .value_name = "NUMBERS", .choices = cli_precisions, .fallback = default_text,              \
+        .help = "numbers in which the products with weights are computed: bf16 and int8 are "      \
+                "faster and less exact, int8-mixed lies between them"                              \
     }
 #define CLI_OPTION_THREADS(type)                                                                   \
     {                                                                                              \

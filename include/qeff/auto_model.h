@@ -27,9 +27,12 @@ typedef struct qeff_auto_model_options {
      * folder's modules, then without normalisation; "none": hidden states of every token. NULL:
      * the folder's modules, or mean where it has none. */
     const char *pooling;
-    qeff_toggle normalize;         /**< L2-normalise the vectors */
-    bool with_token_type_ids;      /**< take token_type_ids as a third input */
-    const char *target;            /**< "cpu", the default */
+    qeff_toggle normalize;    /**< L2-normalise the vectors */
+    bool with_token_type_ids; /**< take token_type_ids as a third input */
+    const char *target;       /**< "cpu", the default */
+    /** In which numbers the products with weights are computed: "fp32"; "bf16"; "int8", the
+     * fastest; "int8-mixed", between them. NULL: fp32, or what a program was compiled with. */
+    const char *precision;
     int n_threads;                 /**< 0: as many as can run at once here */
     bool no_cache;                 /**< neither read nor write the program cache */
     const qeff_progress *progress; /**< NULL: silent; must outlive the model */

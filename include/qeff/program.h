@@ -23,6 +23,7 @@ typedef struct qeff_program_io {
 /** Zero means the default. */
 typedef struct qeff_program_options {
     const char *target;            /**< "cpu", the default */
+    const char *precision;         /**< "fp32", the default, "bf16", "int8" or "int8-mixed" */
     const qeff_progress *progress; /**< NULL: silent */
 } qeff_program_options;
 

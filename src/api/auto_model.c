@@ -42,6 +42,15 @@ static bool is_program(const char *path)
            qeff_path_exists(container);
 }
 
+/* What the manifest says; programs of other makers may say nothing. */
+static bool has_precision(const qeff_program *program, qeff_precision precision)
+{
+    char expected[64];
+    (void)snprintf(expected, sizeof expected, "\"precision\": \"%s\"",
+                   qeff_compile_precision_name(precision));
+    return strstr(qeff_program_manifest(program), expected) != NULL;
+}
+
 /* A program is what it was compiled as: options that would change it are refused, not ignored. */
 static qeff_status open_program(qeff_auto_model *m, const char *path,
                                 const qeff_auto_model_options *options, qeff_error *err)
@@ -57,6 +66,9 @@ static qeff_status open_program(qeff_auto_model *m, const char *path,
         return qeff_fail(err, QEFF_ERR_INVALID, "'%s': compiled with normalisation", path);
     if (options->with_token_type_ids && !text->takes_type_ids)
         return qeff_fail(err, QEFF_ERR_INVALID, "'%s': compiled without token_type_ids", path);
+    if (options->precision && !has_precision(m->program, m->compile.precision))
+        return qeff_fail(err, QEFF_ERR_INVALID, "'%s': not compiled with precision '%s'", path,
+                         options->precision);
     return QEFF_OK;
 }
 
@@ -75,6 +87,7 @@ load(qeff_auto_model *m, const char *path, const qeff_auto_model_options *option
     m->n_threads = options->n_threads;
     m->wants_unit_length = options->normalize == QEFF_TOGGLE_ON;
     m->compile.progress = options->progress;
+    QEFF_TRY(qeff_compile_precision(options->precision, &m->compile.precision, err));
     if (options->pooling) {
         m->pooling = qeff_copy_str(qeff_str_of(options->pooling));
         if (!m->pooling) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "'%s': out of memory", path);
@@ -197,8 +210,9 @@ append_manifest(const qeff_auto_model *m, const uint8_t key[QEFF_HASH_BYTES], qe
     qeff_hash_format(key, hex);
     qeff_buffer_format(out, "{\"format\": %d, \"target\": \"%s\", \"qeff_version\": \"%s\", ",
                        QEFF_PROGRAM_FORMAT, m->backend->name, qeff_version());
-    qeff_buffer_format(out, "\"cpu_level\": \"%s\", \"precision\": \"fp32\", ",
-                       qeff_cpu_level_name(m->compile.cpu_flags));
+    qeff_buffer_format(out, "\"cpu_level\": \"%s\", \"precision\": \"%s\", ",
+                       qeff_cpu_level_name(m->compile.cpu_flags),
+                       qeff_compile_precision_name(m->compile.precision));
     qeff_buffer_append_text(out, "\"architecture\": ");
     qeff_buffer_append_json(out, m->base.text.architecture);
     qeff_buffer_append_text(out, ", \"pooling\": ");

@@ -35,16 +35,19 @@ static qeff_status compile_imported(const qeff_graph *graph, const char *folder,
     uint8_t digest[QEFF_HASH_BYTES];
     char hex[QEFF_HASH_HEX + 1];
     QEFF_TRY(qeff_backends_find(options ? options->target : NULL, &request.backend, err));
+    QEFF_TRY(qeff_compile_precision(options ? options->precision : NULL, &request.options.precision,
+                                    err));
     QEFF_TRY(qeff_cpu_detect(&request.options.cpu_flags, err));
     QEFF_TRY(qeff_graph_hash(graph, digest, err));
     qeff_hash_format(digest, hex);
     request.options.progress = options ? options->progress : NULL;
     qeff_buffer_format(&manifest,
                        "{\"format\": %d, \"target\": \"%s\", \"qeff_version\": \"%s\", "
-                       "\"cpu_level\": \"%s\", \"precision\": \"fp32\", \"graph_sha256\": "
+                       "\"cpu_level\": \"%s\", \"precision\": \"%s\", \"graph_sha256\": "
                        "\"%s\"}\n",
                        QEFF_PROGRAM_FORMAT, request.backend->name, qeff_version(),
-                       qeff_cpu_level_name(request.options.cpu_flags), hex);
+                       qeff_cpu_level_name(request.options.cpu_flags),
+                       qeff_compile_precision_name(request.options.precision), hex);
     qeff_status status = qeff_buffer_status(&manifest, err);
     image.size = manifest.size;
     image.data = qeff_buffer_bytes(&manifest);

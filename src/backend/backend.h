@@ -18,8 +18,18 @@ typedef struct qeff_io_spec {
     qeff_shape shape;
 } qeff_io_spec;
 
+/** In which numbers the products with weights are computed; the rest stays in f32. */
+typedef enum qeff_precision {
+    QEFF_PRECISION_FP32 = 0,
+    QEFF_PRECISION_BF16,
+    QEFF_PRECISION_INT8,
+    QEFF_PRECISION_INT8_MIXED, /**< int8, but bf16 where it costs the most accuracy */
+    QEFF_PRECISION_COUNT
+} qeff_precision;
+
 typedef struct qeff_compile_options {
     unsigned cpu_flags;            /**< QEFF_CPU_* the kernels may use; packing follows it */
+    qeff_precision precision;      /**< part of the program's key */
     const qeff_progress *progress; /**< may be NULL */
 } qeff_compile_options;
 

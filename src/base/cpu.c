@@ -6,9 +6,22 @@
 #include "base/file.h"
 #include "base/span.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#if defined(__x86_64__)
+/* AVX-512 BF16 is bit 5 of EAX of leaf 7.1: clang 14 has no name for it in its builtin. It uses the
+ * registers of AVX-512 F, which the caller has asked for. */
+static bool has_bf16(void)
+{
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 5 & 1) != 0;
+}
+#endif
 
 static unsigned hardware_flags(void)
 {
@@ -21,9 +34,7 @@ static unsigned hardware_flags(void)
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
         flags |= QEFF_CPU_AVX512;
         if (__builtin_cpu_supports("avx512vnni")) flags |= QEFF_CPU_VNNI;
-#if !defined(__clang__) /* clang 14 knows the instruction but not the name here */
-        if (__builtin_cpu_supports("avx512bf16")) flags |= QEFF_CPU_BF16;
-#endif
+        if (has_bf16()) flags |= QEFF_CPU_BF16;
     }
 #endif
     return flags;

@@ -129,3 +129,12 @@ float qeff_bf16_to_f32(uint16_t bits)
 {
     return float_of_bits((uint32_t)bits << 16);
 }
+
+uint16_t qeff_f32_to_bf16(float value)
+{
+    uint32_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    const bool is_nan = (bits & 0x7fffffff) > 0x7f800000;
+    bits = is_nan ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1);
+    return (uint16_t)(bits >> 16);
+}

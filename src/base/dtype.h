@@ -26,9 +26,10 @@ bool qeff_shape_elements(size_t rank, const int64_t *shape, uint64_t *elements);
 /** Bytes of a tensor; false where a dimension is negative or the product overflows. */
 bool qeff_tensor_bytes(qeff_dtype dtype, size_t rank, const int64_t *shape, uint64_t *bytes);
 
-/** Conversions, exact to the bit: IEEE binary16 (round to nearest even) and bfloat16. */
+/** Conversions, exact to the bit: IEEE binary16 and bfloat16, to nearest even. */
 float qeff_f16_to_f32(uint16_t bits);
 uint16_t qeff_f32_to_f16(float value);
 float qeff_bf16_to_f32(uint16_t bits);
+uint16_t qeff_f32_to_bf16(float value);
 
 #endif /* BASE_DTYPE_H */

@@ -136,6 +136,24 @@ qeff_compile_graph(const qeff_graph *graph, const qeff_compile_request *request,
     return status;
 }
 
+static const char *const precisions[QEFF_PRECISION_COUNT] = {"fp32", "bf16", "int8", "int8-mixed"};
+
+const char *qeff_compile_precision_name(qeff_precision precision)
+{
+    return precisions[precision];
+}
+
+qeff_status qeff_compile_precision(const char *name, qeff_precision *out, qeff_error *err)
+{
+    for (int i = 0; i < QEFF_PRECISION_COUNT; i++)
+        if (strcmp(name ? name : precisions[0], precisions[i]) == 0) {
+            *out = (qeff_precision)i;
+            return QEFF_OK;
+        }
+    return qeff_fail(err, QEFF_ERR_INVALID,
+                     "precision: expected fp32, bf16, int8 or int8-mixed, found '%s'", name);
+}
+
 qeff_status
 qeff_compile_key(const uint8_t model[QEFF_HASH_BYTES], const qeff_backend *backend,
                  const qeff_compile_options *options, uint8_t key[QEFF_HASH_BYTES], qeff_error *err)

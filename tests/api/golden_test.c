@@ -289,6 +289,44 @@ TEST(minilm, vectors_are_within_2e_6_of_sentence_transformers)
     free(expected);
 }
 
+/* Means and worst cases over all texts, as docs/accuracy.md has them. */
+TEST(minilm, vectors_of_lower_precision_stay_near_sentence_transformers)
+{
+    static const struct {
+        const char *precision;
+        double mean, worst;
+    } cases[] = {{"bf16", 0.99995, 0.9999}, {"int8", 0.9988, 0.993}, {"int8-mixed", 0.9993, 0.998}};
+    const char *folder = model_or_skip();
+    text_list texts = read_texts(GOLDEN "/minilm/texts.jsonl", true);
+    size_t n = 0;
+    float *expected = read_vectors(GOLDEN "/minilm/vectors.npy", &n);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        const qeff_auto_model_options options = {.precision = cases[c].precision};
+        qeff_auto_model *model = load(folder, &options);
+        qeff_embeddings *e = encode(model, texts.items, texts.n, 32);
+        double sum = 0, worst = 1;
+        for (size_t i = 0; i < e->count; i++) {
+            double dot = 0;
+            for (size_t d = 0; d < e->dim; d++)
+                dot += (double)e->values[i * e->dim + d] * (double)expected[i * e->dim + d];
+            sum += dot;
+            if (dot < worst) worst = dot;
+        }
+        print_message("%s: cosine mean %.6f, worst %.6f\n", cases[c].precision,
+                      sum / (double)e->count, worst);
+        assert_true(sum / (double)e->count >= cases[c].mean && worst >= cases[c].worst);
+        for (size_t i = 0; i < 20; i++) {
+            qeff_embeddings *alone = encode(model, &texts.items[i * 16], 1, 1);
+            assert_memory_equal(alone->values, e->values + i * 16 * e->dim, e->dim * sizeof(float));
+            qeff_embeddings_destroy(alone);
+        }
+        qeff_embeddings_destroy(e);
+        qeff_auto_model_destroy(model);
+    }
+    json_decref(texts.owner);
+    free(expected);
+}
+
 TEST(minilm, hidden_states_are_within_5e_5_of_the_reference)
 {
     qeff_error err = {0};
@@ -322,6 +360,7 @@ int main(void)
         RUN(encode, gives_the_same_bits_for_any_batch_order_and_thread_count),
         RUN(generate, of_a_padded_batch_gives_the_bits_of_ragged_encode),
         RUN(minilm, vectors_are_within_2e_6_of_sentence_transformers),
+        RUN(minilm, vectors_of_lower_precision_stay_near_sentence_transformers),
         RUN(minilm, hidden_states_are_within_5e_5_of_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

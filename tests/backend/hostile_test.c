@@ -163,6 +163,31 @@ TEST(load, refuses_steps_that_read_what_is_not_there)
     free_victim(&v);
 }
 
+TEST(load, refuses_linears_of_8_bits_without_what_they_need)
+{
+    (void)state_;
+    qeff_error err = {0};
+    test_program p;
+    const test_encoder options = {.pooling = "mean"};
+    qeff_graph *graph = test_encoder_graph(&options);
+    ASSERT_OK(
+        test_program_compile_precise(&qeff_backend_cpu, graph, 0, QEFF_PRECISION_INT8, &p, &err));
+    qeff_graph_destroy(graph);
+    victim v = {0};
+    const qeff_bytes plan = test_program_image(&p, "plan.json");
+    const qeff_bytes constants = test_program_image(&p, "constants.bin");
+    qeff_buffer_append(&v.plan, plan.data, plan.size);
+    qeff_buffer_append(&v.constants, constants.data, constants.size);
+    test_program_close(&p);
+    refuse(&v, "\"precision\": \"int8\"", "\"precision\": \"int4\"", "unknown word 'int4'");
+    refuse(&v, "\"precision\": \"int8\"", "\"precision\": \"bf16\"", "expected panels of bf16");
+    refuse(&v, "\"precision\": \"int8\"", "\"_\": 0", "expected panels of f32");
+    refuse(&v, "\"w_scale\": ", "\"scale\": ", "key 'w_scale'");
+    refuse(&v, "\"w_sum\": ", "\"sum\": ", "key 'w_sum'");
+    refuse(&v, "\"dtype\": \"i32\"", "\"dtype\": \"f32\"", "expected vector of i32");
+    free_victim(&v);
+}
+
 TEST(load, refuses_values_written_twice_or_in_parts)
 {
     (void)state_;
@@ -418,6 +443,7 @@ int main(void)
         RUN(load, refuses_another_format_kind_or_instruction_set),
         RUN(load, refuses_constants_outside_their_image),
         RUN(load, refuses_steps_that_read_what_is_not_there),
+        RUN(load, refuses_linears_of_8_bits_without_what_they_need),
         RUN(load, refuses_values_written_twice_or_in_parts),
         RUN(load, refuses_shapes_that_kernels_do_not_take),
         RUN(load, refuses_rows_of_another_kind_wherever_they_are),

@@ -171,6 +171,158 @@ TEST(gemm, gives_each_row_the_same_bits_alone_and_among_others)
         }
 }
 
+/* --- 8 and 16 bits -------------------------------------------------------------------------------
+ */
+
+/* All the sets of flags that this machine can run, the scalar one last. */
+static size_t packed_variants(qeff_kernels out[3])
+{
+    unsigned flags = 0;
+    size_t n = 0;
+    assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
+    if (flags & (QEFF_CPU_VNNI | QEFF_CPU_BF16)) out[n++] = qeff_kernels_for(flags);
+    if (flags & QEFF_CPU_AVX2) out[n++] = qeff_kernels_for(QEFF_CPU_AVX2);
+    out[n++] = qeff_kernels_for(0);
+    return n;
+}
+
+/* Bytes that reach the ends of their ranges in every fourth case; unit scales, so that the results
+ * are the sums of integers. */
+static void check_i8(size_t m, size_t k, size_t n, bool is_extreme)
+{
+    qeff_kernels kernels[3];
+    const size_t n_variants = packed_variants(kernels), slots = qeff_gemm_panels(n) * QEFF_PANEL;
+    const size_t groups = (k + 3) / 4;
+    uint8_t *x = test_malloc(m * groups * 4);
+    int8_t *w = test_malloc(slots * groups * 4);
+    float *ones = numbers(slots + m), *y[3] = {NULL};
+    int32_t *sums = test_malloc(slots * sizeof *sums), *zeros = test_malloc(m * sizeof *zeros);
+    for (size_t i = 0; i < m * groups * 4; i++)
+        x[i] = is_extreme ? 255 : (uint8_t)((uniform() + 1.0F) * 127.9F);
+    for (size_t i = 0; i < slots * groups * 4; i++)
+        w[i] = is_extreme ? (int8_t)(i / 64 % 2 ? -127 : 127) : (int8_t)(uniform() * 127.9F);
+    for (size_t i = 0; i < slots; i++)
+        sums[i] = (int32_t)(uniform() * 1000.0F);
+    for (size_t i = 0; i < m; i++)
+        zeros[i] = (int32_t)((uniform() + 1.0F) * 127.9F);
+    for (size_t i = 0; i < slots + m; i++)
+        ones[i] = 1.0F;
+    for (size_t v = 0; v < n_variants; v++) {
+        y[v] = numbers(m * n);
+        const qeff_gemm_packed g = {.n_rows = m,
+                                    .n_groups = groups,
+                                    .n_out = n,
+                                    .x = (const int32_t *)(const void *)x,
+                                    .x_stride = groups,
+                                    .panels = (const int32_t *)(const void *)w,
+                                    .x_scale = ones,
+                                    .x_zero = zeros,
+                                    .w_scale = ones,
+                                    .w_sum = sums,
+                                    .y = y[v],
+                                    .y_stride = n};
+        kernels[v].gemm_i8(&g, 0, qeff_gemm_panels(n));
+        assert_memory_equal(y[v], y[0], m * n * sizeof(float));
+    }
+    for (size_t v = 0; v < n_variants; v++)
+        test_free(y[v]);
+    test_free(x);
+    test_free(w);
+    test_free(ones);
+    test_free(sums);
+    test_free(zeros);
+}
+
+TEST(gemm_i8, gives_the_same_sums_on_every_instruction_set)
+{
+    (void)state_;
+    for (size_t n = 1; n <= SIZE_MAX_TESTED; n += 3)
+        for (size_t m = 1; m <= 13; m++)
+            check_i8(m, 1 + (n * 7 + m) % 60, n, (n + m) % 4 == 0);
+    check_i8(9, 4096, 48, true);
+    check_i8(300, 4096, 40, false);
+}
+
+TEST(gemm_bf16, agrees_with_scalar_for_every_width_and_height)
+{
+    (void)state_;
+    qeff_kernels kernels[3];
+    const size_t n_variants = packed_variants(kernels);
+    for (size_t n = 1; n <= SIZE_MAX_TESTED; n += 3)
+        for (size_t m = 1; m <= 13; m++) {
+            const size_t groups = 1 + (n + m) % 20, slots = qeff_gemm_panels(n) * QEFF_PANEL;
+            uint16_t *x = test_malloc(m * groups * 4), *w = test_malloc(slots * groups * 4);
+            float *bias = numbers(slots), *residual = numbers(m * n);
+            float *expected = numbers(m * n), *found = numbers(m * n);
+            for (size_t i = 0; i < m * groups * 2; i++)
+                x[i] = qeff_f32_to_bf16(uniform());
+            for (size_t i = 0; i < slots * groups * 2; i++)
+                w[i] = qeff_f32_to_bf16(uniform());
+            qeff_gemm_packed g = {.n_rows = m,
+                                  .n_groups = groups,
+                                  .n_out = n,
+                                  .x = (const int32_t *)(const void *)x,
+                                  .x_stride = groups,
+                                  .panels = (const int32_t *)(const void *)w,
+                                  .bias = bias,
+                                  .activation =
+                                      m % 2 ? QEFF_ACTIVATION_GELU_ERF : QEFF_ACTIVATION_NONE,
+                                  .residual = residual,
+                                  .residual_stride = n,
+                                  .y = expected,
+                                  .y_stride = n};
+            kernels[n_variants - 1].gemm_bf16(&g, 0, qeff_gemm_panels(n));
+            g.y = found;
+            for (size_t v = 0; v + 1 < n_variants; v++) {
+                kernels[v].gemm_bf16(&g, 0, qeff_gemm_panels(n));
+                assert_close(expected, found, m * n, 1e-5);
+            }
+            test_free(x);
+            test_free(w);
+            test_free(bias);
+            test_free(residual);
+            test_free(expected);
+            test_free(found);
+        }
+}
+
+TEST(quantize, gives_the_same_bits_on_every_instruction_set)
+{
+    (void)state_;
+    qeff_kernels kernels[3];
+    const size_t n_variants = packed_variants(kernels);
+    for (size_t n = 1; n <= SIZE_MAX_TESTED; n++)
+        for (int special = 0; special < 5; special++) {
+            float *x = numbers(n), *factor = numbers(n), scale[3];
+            uint8_t *y[3];
+            uint16_t *z[3];
+            int32_t zero[3];
+            if (special == 1) x[n / 2] = NAN;
+            if (special == 2) x[n / 2] = -INFINITY;
+            for (size_t i = 0; special == 3 && i < n; i++)
+                x[i] = 0.0F;
+            for (size_t v = 0; v < n_variants; v++) {
+                y[v] = test_malloc((n + 3) / 4 * 4);
+                z[v] = test_malloc((n + 1) / 2 * 4);
+                kernels[v].quantize_row_u8(y[v], x, special == 4 ? NULL : factor, n, &scale[v],
+                                           &zero[v]);
+                kernels[v].round_row_bf16(z[v], x, n);
+                assert_int_equal(isnan(scale[v]) != 0, special == 1 || special == 2);
+                assert_true(zero[v] >= 0 && zero[v] <= 255);
+                if (special != 1 && special != 2)
+                    assert_memory_equal(&scale[v], &scale[0], sizeof(float));
+                assert_memory_equal(z[v], z[0], (n + 1) / 2 * 4);
+                if (special != 1 && special != 2) assert_memory_equal(y[v], y[0], (n + 3) / 4 * 4);
+            }
+            for (size_t v = 0; v < n_variants; v++) {
+                test_free(y[v]);
+                test_free(z[v]);
+            }
+            test_free(x);
+            test_free(factor);
+        }
+}
+
 /* --- attention ----------------------------------------------------------------------------------
  */
 
@@ -448,6 +600,9 @@ int main(void)
         RUN(gemm, agrees_with_scalar_for_every_epilogue),
         RUN(gemm, agrees_with_scalar_when_x_exceeds_the_cache),
         RUN(gemm, gives_each_row_the_same_bits_alone_and_among_others),
+        RUN(gemm_i8, gives_the_same_sums_on_every_instruction_set),
+        RUN(gemm_bf16, agrees_with_scalar_for_every_width_and_height),
+        RUN(quantize, gives_the_same_bits_on_every_instruction_set),
         RUN(attention, agrees_with_scalar_for_every_length_and_head_size),
         RUN(layer_norm, agrees_with_scalar_for_every_width),
         RUN(softmax, agrees_with_scalar_for_every_width),

@@ -96,6 +96,35 @@ TEST(ragged, gives_the_same_bits_in_any_batch_on_any_number_of_threads)
     }
 }
 
+TEST(precision, gives_the_same_bits_in_any_batch_and_stays_near_fp32)
+{
+    (void)state_;
+    static texts t;
+    static float exact[TEXTS * TEST_HIDDEN], alone[TEXTS * TEST_HIDDEN];
+    qeff_error err = {0};
+    unsigned flags[4];
+    make_texts(&t);
+    const test_encoder options = {.pooling = "mean", .is_normalized = true};
+    for (size_t level = test_levels(flags); level > 0; level--)
+        for (int precision = 0; precision < QEFF_PRECISION_COUNT; precision++) {
+            test_program p;
+            qeff_graph *graph = test_encoder_graph(&options);
+            ASSERT_OK(test_program_compile_precise(&qeff_backend_cpu, graph, flags[level - 1],
+                                                   (qeff_precision)precision, &p, &err));
+            qeff_graph_destroy(graph);
+            run_alone(&p, &t, true, precision ? alone : exact);
+            for (int n_threads = 1; precision && n_threads <= 2; n_threads++)
+                check_batches(&p, &t, alone, n_threads);
+            for (size_t i = 0; precision && i < TEXTS; i++) {
+                float cosine = 0.0F;
+                for (size_t d = 0; d < TEST_HIDDEN; d++)
+                    cosine += exact[i * TEST_HIDDEN + d] * alone[i * TEST_HIDDEN + d];
+                assert_true(cosine > 0.99F && cosine < 1.01F);
+            }
+            test_program_close(&p);
+        }
+}
+
 TEST(ragged, gives_the_same_bits_in_another_order)
 {
     (void)state_;
@@ -478,6 +507,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN(ragged, gives_the_same_bits_in_any_batch_on_any_number_of_threads),
+        RUN(precision, gives_the_same_bits_in_any_batch_and_stays_near_fp32),
         RUN(ragged, gives_the_same_bits_in_another_order),
         RUN(ragged, gives_the_same_bits_padded),
         RUN(ragged, gives_the_same_bits_whether_the_last_layer_is_pruned_or_not),

@@ -39,7 +39,15 @@ static qeff_status open_program(test_program *program, const char *path, qeff_er
 qeff_status test_program_compile(const qeff_backend *backend, const qeff_graph *graph,
                                  unsigned cpu_flags, test_program *program, qeff_error *err)
 {
-    const qeff_compile_options options = {.cpu_flags = cpu_flags};
+    return test_program_compile_precise(backend, graph, cpu_flags, QEFF_PRECISION_FP32, program,
+                                        err);
+}
+
+qeff_status test_program_compile_precise(const qeff_backend *backend, const qeff_graph *graph,
+                                         unsigned cpu_flags, qeff_precision precision,
+                                         test_program *program, qeff_error *err)
+{
+    const qeff_compile_options options = {.cpu_flags = cpu_flags, .precision = precision};
     qeff_compiled compiled = {0};
     *program = (test_program){.backend = backend};
     test_folder_create(&program->folder);

@@ -20,6 +20,10 @@ qeff_status test_program_write(qeff_compiled *compiled, const char *path, qeff_e
 /** Compiles for the given instruction sets; the graph may go afterwards. */
 qeff_status test_program_compile(const qeff_backend *backend, const qeff_graph *graph,
                                  unsigned cpu_flags, test_program *program, qeff_error *err);
+/** The same in another precision. */
+qeff_status test_program_compile_precise(const qeff_backend *backend, const qeff_graph *graph,
+                                         unsigned cpu_flags, qeff_precision precision,
+                                         test_program *program, qeff_error *err);
 /** Loads a container of these two images. */
 qeff_status test_program_load(const qeff_backend *backend, qeff_bytes plan, qeff_bytes constants,
                               test_program *program, qeff_error *err);

@@ -92,7 +92,7 @@ test_bench_refuses_lists() {
     done
     fails 2 "--length: expected numbers from 1 to 65536 or ragged, as in 1,32, found 'raged'" bench "$model" --length raged
     fails 2 "--threads: expected numbers" bench "$model" --threads ragged
-    fails 2 "--precision: expected fp32, found 'fp31'" bench "$model" --precision fp32,fp31 -l 4
+    fails 2 "--precision: expected fp32, bf16, int8 or int8-mixed, found 'fp31'" bench "$model" --precision fp32,fp31 -l 4
     fails 2 "--precision: expected names" bench "$model" --precision fp32,
     fails 3 "nothing" bench nothing
 }

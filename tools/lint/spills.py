@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Fails where a loop of fused multiply-adds touches the stack: spills.py OBJDUMP OBJECT...
+"""Fails where a loop of multiply-adds touches the stack: spills.py OBJDUMP OBJECT...
 
 A register tile whose accumulators do not all stay in registers loses half its speed and still gives right
 results, so no other test would notice. Of each object called tile_<isa>.c, the innermost loops of the functions
-tile_* that hold FMAs are looked at; their operands may not lie in the stack frame. Run by ctest as lint.spills
+tile_* that hold multiply-adds are looked at; their operands may not lie in the stack frame. Run by ctest as lint.spills
 on release builds."""
 import re
 import subprocess
@@ -11,6 +11,7 @@ import sys
 
 FUNCTION = re.compile(r"^[0-9a-f]+ <(\w+)>:$")
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
+MULTIPLY_ADD = r"vfmadd|vpdpbusd|vdpbf16ps|vpmaddwd"
 JUMP = re.compile(r"^j\w+$")
 
 
@@ -55,14 +56,14 @@ def main():
             uses_frame = any(m in ("mov", "movq") and re.match(r"%rsp, ?%rbp", o) for _, m, o in body)
             frame = r"\((%rsp|%rbp)" if uses_frame else r"\(%rsp"
             for loop in loops(body):
-                if not any(m.startswith("vfmadd") for _, m, _ in loop):
+                if not any(re.match(MULTIPLY_ADD, m) for _, m, _ in loop):
                     continue
                 n_here += 1
                 spilled = [i for i in loop if re.search(frame, i[2])]
                 if spilled:
                     bad.append(f"{path}: {name}: {len(spilled)} stack accesses in a loop of {len(loop)} instructions, "
                                f"such as '{spilled[0][1]} {spilled[0][2].strip()}'")
-        if n_here < 6:
+        if n_here < 4:
             bad.append(f"{path}: {n_here} loops of multiply-adds found, expected one a tile height")
         n_loops += n_here
     if not n_loops:

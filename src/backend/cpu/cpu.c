@@ -14,7 +14,7 @@
 #include "base/span.h"
 
 /* Bumped when plans, packing or kernels change what a program holds or gives. */
-enum { BACKEND_VERSION = 2 };
+enum { BACKEND_VERSION = 3 };
 
 static qeff_status available(qeff_error *err)
 {
@@ -27,17 +27,45 @@ static bool supports(const qeff_graph *graph, const qeff_node *node)
     return qeff_generic_supports(graph, node);
 }
 
-/* Flags that make a difference to this version. */
-static unsigned used_flags(unsigned cpu_flags)
+/* Instruction sets by the names that stand in plan.json. */
+static const struct {
+    const char *name;
+    unsigned flags;
+} levels[] = {
+    {"scalar", 0},
+    {"avx2", QEFF_CPU_AVX2},
+    {"avx512", QEFF_CPU_AVX2 | QEFF_CPU_AVX512},
+    {"avx512+vnni", QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI},
+    {"avx512+bf16", QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_BF16},
+    {"avx512+vnni+bf16", QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16},
+};
+
+enum { N_LEVELS = sizeof levels / sizeof *levels };
+
+/* Flags that make a difference to a program. */
+static unsigned used_flags(const qeff_compile_options *options)
 {
-    return cpu_flags & (QEFF_CPU_AVX2 | QEFF_CPU_AVX512);
+    static const unsigned more[QEFF_PRECISION_COUNT] = {
+        [QEFF_PRECISION_BF16] = QEFF_CPU_BF16,
+        [QEFF_PRECISION_INT8] = QEFF_CPU_VNNI,
+        [QEFF_PRECISION_INT8_MIXED] = QEFF_CPU_VNNI | QEFF_CPU_BF16,
+    };
+    return options->cpu_flags & (QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | more[options->precision]);
+}
+
+static const char *level_name(unsigned flags)
+{
+    for (size_t i = 0; i < N_LEVELS; i++)
+        if (levels[i].flags == flags) return levels[i].name;
+    return levels[0].name;
 }
 
 static void hash(const qeff_compile_options *options, qeff_hash *state)
 {
-    uint8_t bytes[8];
+    uint8_t bytes[12];
     qeff_store_u32le(bytes, BACKEND_VERSION);
-    qeff_store_u32le(bytes + 4, used_flags(options->cpu_flags));
+    qeff_store_u32le(bytes + 4, used_flags(options));
+    qeff_store_u32le(bytes + 8, (uint32_t)options->precision);
     qeff_hash_update(state, bytes, sizeof bytes);
 }
 
@@ -75,12 +103,14 @@ static qeff_status write_constants(void *ctx, qeff_qpc_writer *out, qeff_error *
     return QEFF_OK;
 }
 
-static qeff_status compile_ragged(compiled *c, unsigned flags, qeff_error *err)
+static qeff_status
+compile_ragged(compiled *c, unsigned flags, qeff_precision precision, qeff_error *err)
 {
     QEFF_TRY(qeff_plan_prune(&c->plan, err));
     QEFF_TRY(qeff_plan_fuse(&c->plan, err));
+    QEFF_TRY(qeff_plan_set_precision(&c->plan, c->graph, precision, flags, err));
     QEFF_TRY(qeff_plan_place_constants(&c->plan, err));
-    qeff_plan_format(&c->plan, flags, &c->text);
+    qeff_plan_format(&c->plan, level_name(flags), &c->text);
     qeff_io_description_format(c->graph->name, c->plan.inputs, c->plan.n_inputs, c->plan.outputs,
                                c->plan.n_outputs, &c->description);
     return QEFF_OK;
@@ -125,10 +155,14 @@ static qeff_status compile_generic(compiled *c, unsigned flags, qeff_error *err)
 
 static qeff_status fill_compiled(compiled *c, const qeff_compile_options *options, qeff_error *err)
 {
-    const unsigned flags = used_flags(options->cpu_flags);
+    const unsigned flags = used_flags(options);
     QEFF_TRY(qeff_plan_lower(c->graph, &c->plan, &c->is_ragged, err));
     if (c->is_ragged)
-        QEFF_TRY(compile_ragged(c, flags, err));
+        QEFF_TRY(compile_ragged(c, flags, options->precision, err));
+    else if (options->precision != QEFF_PRECISION_FP32)
+        return qeff_fail(err, QEFF_ERR_UNSUPPORTED,
+                         "graph '%.*s' runs op by op, which computes in fp32 only",
+                         QEFF_STR_ARGS(c->graph->name));
     else
         QEFF_TRY(compile_generic(c, flags, err));
     QEFF_TRY(qeff_buffer_status(&c->text, err));
@@ -192,14 +226,14 @@ static qeff_status choose_kernels(qeff_json root, qeff_kernels *kernels, qeff_er
 {
     qeff_str level = {NULL, 0};
     unsigned have = 0, need = 0;
+    size_t i = 0;
     QEFF_TRY(qeff_json_to_str(qeff_json_find(root, "level"), &level, err));
-    if (qeff_str_is(level, "avx512"))
-        need = QEFF_CPU_AVX2 | QEFF_CPU_AVX512;
-    else if (qeff_str_is(level, "avx2"))
-        need = QEFF_CPU_AVX2;
-    else if (!qeff_str_is(level, "scalar"))
+    while (i < N_LEVELS && !qeff_str_is(level, levels[i].name))
+        i++;
+    if (i == N_LEVELS)
         return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "key 'level': unknown instruction set '%.*s'",
                          QEFF_STR_ARGS(level));
+    need = levels[i].flags;
     QEFF_TRY(qeff_cpu_detect(&have, err));
     if ((have & need) != need) {
         const qeff_status status =

@@ -58,6 +58,21 @@ read_list(qeff_json root, const char *key, size_t max, qeff_json *list, size_t *
 /* --- constants and values -----------------------------------------------------------------------
  */
 
+static bool is_usable_dtype(qeff_constant_kind kind, qeff_dtype dtype)
+{
+    switch (kind) {
+    case QEFF_CONSTANT_PANELS:
+        return dtype == QEFF_DTYPE_F32 || dtype == QEFF_DTYPE_BF16 || dtype == QEFF_DTYPE_I8;
+    case QEFF_CONSTANT_VECTOR:
+        return dtype == QEFF_DTYPE_F32 || dtype == QEFF_DTYPE_I32;
+    case QEFF_CONSTANT_TABLE:
+        return dtype == QEFF_DTYPE_F32 || dtype == QEFF_DTYPE_F16 || dtype == QEFF_DTYPE_BF16;
+    case QEFF_CONSTANT_COUNT:
+        break;
+    }
+    return false;
+}
+
 static qeff_status read_constant(loading *l, qeff_json object, qeff_constant *c, qeff_error *err)
 {
     int kind = 0;
@@ -70,8 +85,7 @@ static qeff_status read_constant(loading *l, qeff_json object, qeff_constant *c,
     QEFF_TRY(qeff_json_to_int(qeff_json_find(object, "offset"), 0, INT64_MAX, &offset, err));
     c->kind = (qeff_constant_kind)kind;
     c->offset = (uint64_t)offset;
-    const bool is_short = c->dtype == QEFF_DTYPE_F16 || c->dtype == QEFF_DTYPE_BF16;
-    if (c->dtype != QEFF_DTYPE_F32 && !(is_short && c->kind == QEFF_CONSTANT_TABLE))
+    if (!is_usable_dtype(c->kind, c->dtype))
         return qeff_fail(err, QEFF_ERR_FORMAT, "key 'dtype': %s of %s cannot be used",
                          qeff_constant_names[kind], qeff_dtype_name(c->dtype));
     if (c->kind == QEFF_CONSTANT_VECTOR && c->rows != 1)
@@ -178,7 +192,7 @@ static qeff_status write_view(loading *l, const qeff_step *step, qeff_error *err
 
 static qeff_status
 read_constant_index(const loading *l, qeff_json object, const char *key, qeff_constant_kind kind,
-                    size_t rows, size_t columns, int32_t *out, qeff_error *err)
+                    qeff_dtype dtype, size_t rows, size_t columns, int32_t *out, qeff_error *err)
 {
     int64_t index = 0;
     QEFF_TRY(qeff_json_to_int(qeff_json_find(object, key), 0, INT32_MAX, &index, err));
@@ -191,6 +205,10 @@ read_constant_index(const loading *l, qeff_json object, const char *key, qeff_co
                          "key '%s': expected %s [%zu, %zu], found %s [%zu, %zu]", key,
                          qeff_constant_names[kind], rows, columns, qeff_constant_names[c->kind],
                          c->rows, c->columns);
+    if (dtype && c->dtype != dtype)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "key '%s': expected %s of %s, found %s", key,
+                         qeff_constant_names[kind], qeff_dtype_name(dtype),
+                         qeff_dtype_name(c->dtype));
     *out = (int32_t)index;
     return QEFF_OK;
 }
@@ -203,7 +221,8 @@ static bool has(qeff_json object, const char *key)
 static qeff_status read_vector(const loading *l, qeff_json object, const char *key, size_t width,
                                int32_t *out, qeff_error *err)
 {
-    return read_constant_index(l, object, key, QEFF_CONSTANT_VECTOR, 1, width, out, err);
+    return read_constant_index(l, object, key, QEFF_CONSTANT_VECTOR, QEFF_DTYPE_F32, 1, width, out,
+                               err);
 }
 
 static qeff_status read_number(qeff_json object, const char *key, double *out, qeff_error *err)
@@ -223,8 +242,8 @@ read_term(const loading *l, qeff_json object, size_t width, qeff_term *term, qef
     term->by = by == 0 ? QEFF_TERM_INPUT : by == 1 ? QEFF_TERM_POSITION : QEFF_TERM_VECTOR;
     if (term->by == QEFF_TERM_VECTOR)
         return read_vector(l, object, "constant", width, &term->constant, err);
-    QEFF_TRY(read_constant_index(l, object, "constant", QEFF_CONSTANT_TABLE, 0, width,
-                                 &term->constant, err));
+    QEFF_TRY(read_constant_index(l, object, "constant", QEFF_CONSTANT_TABLE, QEFF_DTYPE_NONE, 0,
+                                 width, &term->constant, err));
     if (term->by == QEFF_TERM_POSITION) return QEFF_OK;
     qeff_str name = {NULL, 0};
     QEFF_TRY(qeff_json_to_str(qeff_json_find(object, "input"), &name, err));
@@ -271,14 +290,35 @@ static qeff_status read_norm(const loading *l, qeff_json object, qeff_step *step
     return read_number(object, "eps", &step->eps, err);
 }
 
+/* The weights of a linear, with what its numbers need. */
+static qeff_status read_panels(const loading *l, qeff_json object, qeff_step *step, qeff_error *err)
+{
+    static const qeff_dtype dtypes[] = {QEFF_DTYPE_F32, QEFF_DTYPE_BF16, QEFF_DTYPE_I8};
+    const size_t n = step->out.width, k = step->x.width;
+    int word = 0;
+    if (has(object, "precision"))
+        QEFF_TRY(
+            find_word(object, "precision", qeff_numbers_names, QEFF_NUMBERS_COUNT, &word, err));
+    step->numbers = (qeff_numbers)word;
+    QEFF_TRY(read_constant_index(l, object, "weight", QEFF_CONSTANT_PANELS, dtypes[word], n, k,
+                                 &step->weight, err));
+    if (step->numbers != QEFF_NUMBERS_I8) return QEFF_OK;
+    if (k > QEFF_INT8_WIDTH_MAX)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "key 'x': expected up to %d columns, found %zu",
+                         QEFF_INT8_WIDTH_MAX, k);
+    if (has(object, "factor")) QEFF_TRY(read_vector(l, object, "factor", k, &step->factor, err));
+    QEFF_TRY(read_vector(l, object, "w_scale", n, &step->w_scale, err));
+    return read_constant_index(l, object, "w_sum", QEFF_CONSTANT_VECTOR, QEFF_DTYPE_I32, 1, n,
+                               &step->w_sum, err);
+}
+
 static qeff_status
 read_weights(const loading *l, qeff_json object, qeff_step *step, qeff_error *err)
 {
     const unsigned fields = qeff_step_fields(step->kind);
     const size_t width = step->out.width;
     if (step->kind == QEFF_STEP_LINEAR)
-        QEFF_TRY(read_constant_index(l, object, "weight", QEFF_CONSTANT_PANELS, width,
-                                     step->x.width, &step->weight, err));
+        QEFF_TRY(read_panels(l, object, step, err));
     else if (fields & FIELD_WEIGHT)
         QEFF_TRY(read_vector(l, object, "weight", width, &step->weight, err));
     if (fields & FIELD_BIAS && has(object, "bias"))

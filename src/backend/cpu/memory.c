@@ -76,6 +76,10 @@ static void assign(assigning *a)
         release(a, &step->out);
         if (step->kind == QEFF_STEP_ATTENTION && step->x.width / step->n_heads > plan->max_head_dim)
             plan->max_head_dim = step->x.width / step->n_heads;
+        if (step->kind == QEFF_STEP_LINEAR && step->numbers != QEFF_NUMBERS_F32) {
+            const size_t groups = qeff_numbers_groups(step->numbers, step->x.width);
+            if (groups > plan->max_groups) plan->max_groups = groups;
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 /* pack.c - constants.bin: weights as the kernels read them, at multiples of 64 bytes.
  *
  *   panels  W [N, K] -> [ceil(N / 16)][K][16] f32, rows past N zero
- *   vector  f32, padded with zeros to a multiple of 16
+ *           for linears of 16 and 8 bits [ceil(N / 16)][ceil(K / 2)][16][2] bf16 and
+ *           [ceil(N / 16)][ceil(K / 4)][16][4] s8, elements past K zero, too
+ *   vector  f32 or i32, padded with zeros to a multiple of 16
  *   table   as in the checkpoint
  *
  * Written as a stream, panel by panel, so that packing holds one panel in memory. */
-#include "backend/cpu/plan.h"
+#include "backend/cpu/precision.h"
 
 #include "base/checked.h"
 #include "base/dtype.h"
@@ -21,6 +23,10 @@ bool qeff_constant_bytes(const qeff_constant *constant, uint64_t *bytes)
 {
     uint64_t rows = constant->rows, columns = constant->columns;
     uint64_t size = qeff_dtype_size(constant->dtype);
+    if (constant->kind == QEFF_CONSTANT_PANELS) {
+        const uint64_t group = sizeof(float) / size; /* elements */
+        columns = (columns + group - 1) / group * group;
+    }
     if (constant->kind == QEFF_CONSTANT_PANELS)
         rows = (rows + QEFF_PANEL - 1) / QEFF_PANEL * QEFF_PANEL;
     if (constant->kind == QEFF_CONSTANT_VECTOR)
@@ -97,55 +103,76 @@ static void read_floats(const qeff_value_info *info, size_t first, size_t n, flo
 typedef struct packing {
     const qeff_graph *graph;
     qeff_qpc_writer *out;
-    float *panel, *row; /* [columns][16], [columns] of the widest panels */
+    float *panel, *row; /* [columns][16], [columns] of the widest panels or vector */
 } packing;
 
 /* Row `row` of the sources that lie one after another. */
-static void read_row(const packing *p, const qeff_constant *c, size_t row, float *out)
+void qeff_constant_read_row(const qeff_graph *graph, const qeff_constant *c, size_t row, float *out)
 {
+    const size_t width = c->all_columns ? c->all_columns : c->columns;
     for (size_t i = 0; i < c->n_sources; i++) {
-        const size_t n = c->sources[i].count / c->columns;
+        const size_t n = c->sources[i].count / width;
         if (row < n) {
-            read_floats(qeff_graph_value(p->graph, c->sources[i].weight),
-                        c->sources[i].first + row * c->columns, c->columns, out);
+            read_floats(qeff_graph_value(graph, c->sources[i].weight),
+                        c->sources[i].first + row * width + c->first_column, c->columns, out);
             return;
         }
         row -= n;
     }
 }
 
+/* Column `i` of a panel, in the numbers of the constant. */
+static void pack_row(packing *p, const qeff_constant *c, size_t i, float scale)
+{
+    uint8_t *bytes = (uint8_t *)p->panel;
+    const float inverse = qeff_weight_inverse(scale);
+    for (size_t k = 0; k < c->columns; k++) {
+        const float w = p->row[k];
+        if (c->dtype == QEFF_DTYPE_I8)
+            bytes[(k / 4 * QEFF_PANEL + i) * 4 + k % 4] =
+                (uint8_t)qeff_quantize_weight(c->w_factor ? w / c->w_factor[k] : w, inverse);
+        else if (c->dtype == QEFF_DTYPE_BF16)
+            qeff_store_u16le(bytes + ((k / 2 * QEFF_PANEL + i) * 2 + k % 2) * 2,
+                             qeff_f32_to_bf16(w));
+        else
+            p->panel[k * QEFF_PANEL + i] = w;
+    }
+}
+
 static void write_panels(packing *p, const qeff_constant *c)
 {
     const size_t n_panels = qeff_gemm_panels(c->rows);
+    const size_t group = sizeof(float) / qeff_dtype_size(c->dtype); /* elements */
+    const size_t bytes = (c->columns + group - 1) / group * QEFF_PANEL * sizeof(float);
     for (size_t panel = 0; panel < n_panels; panel++) {
-        for (size_t i = 0; i < QEFF_PANEL; i++) {
+        memset(p->panel, 0, bytes);
+        for (size_t i = 0; i < QEFF_PANEL && panel * QEFF_PANEL + i < c->rows; i++) {
             const size_t row = panel * QEFF_PANEL + i;
-            if (row < c->rows)
-                read_row(p, c, row, p->row);
-            else
-                memset(p->row, 0, c->columns * sizeof *p->row);
-            for (size_t k = 0; k < c->columns; k++)
-                p->panel[k * QEFF_PANEL + i] = p->row[k];
+            qeff_constant_read_row(p->graph, c, row, p->row);
+            pack_row(p, c, i, c->w_scale ? c->w_scale[row] : 0.0F);
         }
-        qeff_qpc_writer_append(p->out, p->panel, c->columns * QEFF_PANEL * sizeof *p->panel);
+        qeff_qpc_writer_append(p->out, p->panel, bytes);
     }
 }
 
 /* A source of one element fills the vector. */
-static void write_vector(packing *p, const qeff_constant *c)
+void qeff_constant_read_vector(const qeff_graph *graph, const qeff_constant *c, float *out)
 {
-    static const float zeros[QEFF_PANEL] = {0};
     for (size_t i = 0; i < c->n_sources; i++) {
         const qeff_constant_source *s = &c->sources[i];
         const bool is_repeated = c->n_sources == 1 && s->count == 1;
         const size_t n = is_repeated ? c->columns : s->count;
-        for (size_t k = 0; k < n; k++) {
-            float value = 0.0F;
-            const size_t at = s->first + (is_repeated ? 0 : k);
-            read_floats(qeff_graph_value(p->graph, s->weight), at, 1, &value);
-            qeff_qpc_writer_append(p->out, &value, sizeof value);
-        }
+        for (size_t k = 0; k < n; k++)
+            read_floats(qeff_graph_value(graph, s->weight), s->first + (is_repeated ? 0 : k), 1,
+                        out++);
     }
+}
+
+static void write_vector(packing *p, const qeff_constant *c)
+{
+    static const float zeros[QEFF_PANEL] = {0};
+    if (!c->data) qeff_constant_read_vector(p->graph, c, p->row);
+    qeff_qpc_writer_append(p->out, c->data ? c->data : p->row, c->columns * sizeof(float));
     const size_t rest = qeff_gemm_panels(c->columns) * QEFF_PANEL - c->columns;
     qeff_qpc_writer_append(p->out, zeros, rest * sizeof *zeros);
 }
@@ -184,7 +211,7 @@ qeff_plan_write_constants(const qeff_plan *plan, const qeff_graph *graph,
     packing p = {.graph = graph, .out = out};
     size_t widest = 1;
     for (size_t i = 0; i < plan->n_constants; i++)
-        if (plan->constants[i].kind == QEFF_CONSTANT_PANELS && plan->constants[i].columns > widest)
+        if (plan->constants[i].kind != QEFF_CONSTANT_TABLE && plan->constants[i].columns > widest)
             widest = plan->constants[i].columns;
     p.panel = qeff_alloc_array(widest, QEFF_PANEL * sizeof *p.panel);
     p.row = qeff_alloc_array(widest, sizeof *p.row);

@@ -33,6 +33,9 @@ qeff_step qeff_step_of(qeff_step_kind kind)
                        .bias = -1,
                        .gamma = -1,
                        .beta = -1,
+                       .factor = -1,
+                       .w_scale = -1,
+                       .w_sum = -1,
                        .n_heads = 1,
                        .scale = 1.0};
 }
@@ -43,6 +46,7 @@ void qeff_plan_deinit(qeff_plan *plan)
     qeff_free(plan->values);
     qeff_free(plan->steps);
     qeff_free(plan->slots);
+    qeff_arena_deinit(&plan->computed);
     *plan = (qeff_plan){0};
 }
 
@@ -75,7 +79,8 @@ int32_t qeff_plan_add_step(qeff_plan *plan, const qeff_step *step)
 
 static bool is_same_constant(const qeff_constant *a, const qeff_constant *b)
 {
-    if (a->n_sources == 0 || a->kind != b->kind || a->rows != b->rows || a->columns != b->columns ||
+    if (a->n_sources == 0 || a->first_column != b->first_column || a->kind != b->kind ||
+        a->dtype != b->dtype || a->rows != b->rows || a->columns != b->columns ||
         a->n_sources != b->n_sources)
         return false;
     for (size_t i = 0; i < a->n_sources; i++)
@@ -90,6 +95,11 @@ int32_t qeff_plan_add_constant(qeff_plan *plan, const qeff_constant *constant)
 {
     for (size_t i = 0; i < plan->n_constants; i++)
         if (is_same_constant(&plan->constants[i], constant)) return (int32_t)i;
+    return qeff_plan_append_constant(plan, constant);
+}
+
+int32_t qeff_plan_append_constant(qeff_plan *plan, const qeff_constant *constant)
+{
     qeff_constant *constants =
         qeff_grow(plan->constants, plan->n_constants, &plan->constants_capacity, sizeof *constants);
     if (!constants) return -1;
@@ -114,4 +124,7 @@ void qeff_step_visit_constants(qeff_step *step, void (*visit)(void *ctx, int32_t
     if (step->bias >= 0) visit(ctx, &step->bias);
     if (step->gamma >= 0) visit(ctx, &step->gamma);
     if (step->beta >= 0) visit(ctx, &step->beta);
+    if (step->factor >= 0) visit(ctx, &step->factor);
+    if (step->w_scale >= 0) visit(ctx, &step->w_scale);
+    if (step->w_sum >= 0) visit(ctx, &step->w_sum);
 }

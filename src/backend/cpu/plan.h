@@ -3,7 +3,8 @@
  * Tokens of all sequences lie one after another, so a value is [rows, width] with one row a token
  * or one row a sequence; only attention, positions and pooling see where sequences begin. Every
  * value is written once (in parts by COPY) and before it is read. Constants are f32 packed for the
- * kernels, but for embedding tables, which keep the dtype of the checkpoint.
+ * kernels, but for embedding tables, which keep the dtype of the checkpoint, and for the weights of
+ * linears of 8 or 16 bits.
  *
  *   graph --lower.c--> plan --prune.c, fuse.c--> plan --plan_json.c, pack.c--> plan.json,
  *   constants.bin
@@ -48,15 +49,17 @@ enum { /* what a kind of step has beside its output */
        FIELD_IS_REVERSED = 1 << 11,
        FIELD_HEADS = 1 << 12, /* and scale */
        FIELD_MODE = 1 << 13,
-       FIELD_EPS = 1 << 14
+       FIELD_EPS = 1 << 14,
+       FIELD_PRECISION = 1 << 15 /* and what goes with it, see qeff_numbers */
 };
 
 unsigned qeff_step_fields(qeff_step_kind kind);
 const char *qeff_step_name(qeff_step_kind kind);
 
 typedef enum qeff_constant_kind {
-    QEFF_CONSTANT_PANELS, /**< weights of a linear: [rows = N, columns = K] in panels of 16 */
-    QEFF_CONSTANT_VECTOR, /**< [1, columns], padded with zeros to a multiple of 16 */
+    QEFF_CONSTANT_PANELS, /**< weights of a linear: [rows = N, columns = K] in panels of 16, of f32,
+                             or of 32-bit groups of bf16 or s8 */
+    QEFF_CONSTANT_VECTOR, /**< [1, columns] of f32 or i32, padded with zeros to a multiple of 16 */
     QEFF_CONSTANT_TABLE,  /**< [rows, columns] as in the checkpoint */
     QEFF_CONSTANT_COUNT
 } qeff_constant_kind;
@@ -73,9 +76,13 @@ typedef struct qeff_constant {
     qeff_dtype dtype;
     size_t rows, columns;
     uint64_t offset, bytes; /**< in constants.bin; the offset is a multiple of 64 */
-    const void *data;       /**< set by load */
+    const void *data;       /**< set by load; at compile time NULL, or a vector that was computed */
+    const float *w_scale;   /**< compile time: of s8 panels, [N] */
+    const float *w_factor;  /**< compile time: of s8 panels, [K], or NULL */
     qeff_str name;          /**< of the first source, for the reader of plan.json */
-    size_t n_sources;       /**< rows (panels) or elements (vector) one after another */
+    size_t first_column, all_columns; /**< compile time: of panels that are columns [first_column,
+                                         first_column + columns) of the weights; 0, 0: all */
+    size_t n_sources;                 /**< rows (panels) or elements (vector) one after another */
     qeff_constant_source sources[QEFF_PLAN_SOURCES_MAX];
 } qeff_constant;
 
@@ -106,12 +113,22 @@ typedef struct qeff_term {
     size_t input; /**< of the plan, for QEFF_TERM_INPUT */
 } qeff_term;
 
+/** What the products of a linear are computed in. */
+typedef enum qeff_numbers {
+    QEFF_NUMBERS_F32,
+    QEFF_NUMBERS_BF16, /**< rows rounded, weights in bf16 */
+    QEFF_NUMBERS_I8,   /**< rows times `factor` in u8, weights in s8 times `w_scale` */
+    QEFF_NUMBERS_COUNT
+} qeff_numbers;
+
 /** One step. Constants are indices, -1 where absent. */
 typedef struct qeff_step {
     qeff_step_kind kind;
     qeff_view out;
     qeff_view x, y, z; /**< attention: q, k, v; linear: y is the residual */
     int32_t weight, bias, gamma, beta;
+    qeff_numbers numbers;           /**< of a linear */
+    int32_t factor, w_scale, w_sum; /**< of a linear in i8: [K], [N], [N] */
     qeff_activation activation;
     qeff_arithmetic arithmetic;
     bool is_reversed; /**< constant op x instead of x op constant */
@@ -140,6 +157,8 @@ typedef struct qeff_plan {
     qeff_slot *slots; /**< memory.c */
     size_t n_slots;
     size_t max_head_dim; /**< memory.c */
+    size_t max_groups; /**< memory.c: 32-bit groups of the widest row of a packed linear; 0: none */
+    qeff_arena computed; /**< constants that compiling computes */
     uint64_t constants_bytes;
 } qeff_plan;
 
@@ -166,6 +185,8 @@ int32_t qeff_plan_add_value(qeff_plan *plan, qeff_rows rows, size_t width);
 int32_t qeff_plan_add_step(qeff_plan *plan, const qeff_step *step);
 /** Finds the constant where an equal one is there. */
 int32_t qeff_plan_add_constant(qeff_plan *plan, const qeff_constant *constant);
+/** Adds one even where an equal one is there. */
+int32_t qeff_plan_append_constant(qeff_plan *plan, const qeff_constant *constant);
 
 /** Calls `visit` for each view that a step reads. */
 void qeff_step_visit_views(qeff_step *step, void (*visit)(void *ctx, qeff_view *view), void *ctx);
@@ -192,6 +213,18 @@ qeff_status qeff_plan_prune(qeff_plan *plan, qeff_error *err);
  * @return QEFF_ERR_NO_MEMORY */
 qeff_status qeff_plan_fuse(qeff_plan *plan, qeff_error *err);
 
+/* --- precision.c --------------------------------------------------------------------------------
+ */
+
+/** Gives the linears over tokens numbers of 8 or 16 bits. For int8, runs the plan on random ids to
+ * learn how large the inputs of each linear become.
+ * @return QEFF_ERR_NO_MEMORY */
+qeff_status qeff_plan_set_precision(qeff_plan *plan, const qeff_graph *graph,
+                                    qeff_precision precision, unsigned cpu_flags, qeff_error *err);
+
+/** 32-bit groups that a row of K elements takes in these numbers. */
+size_t qeff_numbers_groups(qeff_numbers numbers, size_t k);
+
 /* --- pack.c -------------------------------------------------------------------------------------
  */
 
@@ -200,6 +233,11 @@ qeff_status qeff_plan_fuse(qeff_plan *plan, qeff_error *err);
 qeff_status qeff_plan_place_constants(qeff_plan *plan, qeff_error *err);
 /** Bytes a constant takes; false where that overflows. */
 bool qeff_constant_bytes(const qeff_constant *constant, uint64_t *bytes);
+/** Row `row` of panels as floats, [K]. */
+void qeff_constant_read_row(const qeff_graph *graph, const qeff_constant *constant, size_t row,
+                            float *out);
+/** Elements of a vector as floats. */
+void qeff_constant_read_vector(const qeff_graph *graph, const qeff_constant *constant, float *out);
 /** Appends constants.bin, panel by panel. */
 qeff_status
 qeff_plan_write_constants(const qeff_plan *plan, const qeff_graph *graph,
@@ -208,7 +246,8 @@ qeff_plan_write_constants(const qeff_plan *plan, const qeff_graph *graph,
 /* --- plan_json.c, load.c ------------------------------------------------------------------------
  */
 
-void qeff_plan_format(const qeff_plan *plan, unsigned cpu_flags, qeff_buffer *out);
+/** @param level  the instruction set that the program needs */
+void qeff_plan_format(const qeff_plan *plan, const char *level, qeff_buffer *out);
 /** Reads what qeff_plan_format() wrote and checks all of it: every number comes from a file.
  * Strings go to the arena. */
 qeff_status qeff_plan_parse(qeff_json root, qeff_bytes constants, qeff_arena *arena,

@@ -8,10 +8,13 @@
  *    "values": [{"rows": "token", "width": …}, …],
  *    "steps": [{"do": "linear", "out": […], "x": […], "weight": 5, "bias": 6, …}, …]}
  *
+ * A linear whose weights are bf16 or s8 says "precision": "bf16" or "int8"; with int8 come the
+ * scales and sums of the weights' rows, "w_scale" and "w_sum", and what its input is multiplied
+ * with, "factor", which may be absent.
+ *
  * Views are [value, column, width]; constants are indices, absent ones are left out. */
 #include "backend/cpu/plan_names.h"
 #include "backend/cpu/spec_json.h"
-#include "base/cpu.h"
 #include "base/span.h"
 
 #include <inttypes.h>
@@ -57,6 +60,11 @@ static void put_step(qeff_buffer *out, const qeff_plan *plan, const qeff_step *s
     if (fields & FIELD_TERMS) put_terms(out, plan, step);
     put_index(out, "weight", step->weight);
     put_index(out, "bias", step->bias);
+    if (fields & FIELD_PRECISION && step->numbers != QEFF_NUMBERS_F32)
+        qeff_buffer_format(out, ", \"precision\": \"%s\"", qeff_numbers_names[step->numbers]);
+    put_index(out, "factor", step->factor);
+    put_index(out, "w_scale", step->w_scale);
+    put_index(out, "w_sum", step->w_sum);
     put_index(out, "gamma", step->gamma);
     put_index(out, "beta", step->beta);
     if (step->gamma >= 0 || fields & FIELD_EPS)
@@ -105,10 +113,10 @@ static void put_io(qeff_buffer *out, const qeff_plan *plan)
     }
 }
 
-void qeff_plan_format(const qeff_plan *plan, unsigned cpu_flags, qeff_buffer *out)
+void qeff_plan_format(const qeff_plan *plan, const char *level, qeff_buffer *out)
 {
     qeff_buffer_format(out, "{\n  \"format\": %d, \"kind\": \"ragged\", \"level\": \"%s\",\n",
-                       QEFF_PLAN_FORMAT, qeff_cpu_level_name(cpu_flags));
+                       QEFF_PLAN_FORMAT, level);
     put_io(out, plan);
     qeff_buffer_append_text(out, "],\n  \"constants\": [");
     for (size_t i = 0; i < plan->n_constants; i++) {

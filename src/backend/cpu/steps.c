@@ -76,8 +76,73 @@ static void run_embed(const qeff_step_call *c, const qeff_step *s)
     }
 }
 
+/* The scratch of a worker holds the rows of the chunk in 32-bit groups, then their scales and
+ * zeros. */
+typedef struct packed_rows {
+    int32_t *groups;
+    float *scale;
+    int32_t *zero;
+    size_t stride;
+} packed_rows;
+
+size_t qeff_packed_scratch(size_t n_rows, size_t n_groups)
+{
+    return n_rows * (qeff_plan_stride(n_groups) + 2);
+}
+
+static packed_rows pack_rows(const qeff_step_call *c, const qeff_step *s, size_t n_rows)
+{
+    size_t x_stride;
+    const float *x = rows_at(c, s->x, &x_stride), *factor = vector_at(c, s->factor);
+    const size_t stride = qeff_plan_stride(qeff_numbers_groups(s->numbers, s->x.width));
+    packed_rows p = {.groups = (int32_t *)(void *)c->workspace.scratch, .stride = stride};
+    p.zero = p.groups + n_rows * stride;
+    p.scale = c->workspace.scratch + n_rows * (stride + 1);
+    for (size_t row = 0; row < n_rows; row++) {
+        void *y = p.groups + row * stride;
+        if (s->numbers == QEFF_NUMBERS_I8)
+            c->kernels->quantize_row_u8(y, x + row * x_stride, factor, s->x.width, &p.scale[row],
+                                        &p.zero[row]);
+        else
+            c->kernels->round_row_bf16(y, x + row * x_stride, s->x.width);
+    }
+    return p;
+}
+
+/* Workers that share the step pack all rows each: less work than waiting for one another. */
+static void run_packed_linear(const qeff_step_call *c, const qeff_step *s)
+{
+    const range panels = share_of(c, qeff_gemm_panels(s->out.width));
+    const size_t n_rows = count_rows(c, s->out);
+    if (n_rows == 0 || panels.first == panels.last) return;
+    const packed_rows x = pack_rows(c, s, n_rows);
+    qeff_gemm_packed g = {.n_rows = n_rows,
+                          .n_groups = qeff_numbers_groups(s->numbers, s->x.width),
+                          .n_out = s->out.width,
+                          .x = x.groups,
+                          .x_stride = x.stride,
+                          .panels = c->plan->constants[s->weight].data,
+                          .bias = vector_at(c, s->bias),
+                          .activation = s->activation};
+    g.y = rows_at(c, s->out, &g.y_stride);
+    if (s->y.value >= 0) g.residual = rows_at(c, s->y, &g.residual_stride);
+    if (s->numbers == QEFF_NUMBERS_I8) {
+        g.x_scale = x.scale;
+        g.x_zero = x.zero;
+        g.w_scale = vector_at(c, s->w_scale);
+        g.w_sum = c->plan->constants[s->w_sum].data;
+        c->kernels->gemm_i8(&g, panels.first, panels.last - panels.first);
+    } else {
+        c->kernels->gemm_bf16(&g, panels.first, panels.last - panels.first);
+    }
+}
+
 static void run_linear(const qeff_step_call *c, const qeff_step *s)
 {
+    if (s->numbers != QEFF_NUMBERS_F32) {
+        run_packed_linear(c, s);
+        return;
+    }
     qeff_gemm g = {.n_rows = count_rows(c, s->out),
                    .n_in = s->x.width,
                    .n_out = s->out.width,

@@ -21,7 +21,7 @@ typedef struct qeff_batch {
 /** Memory for the rows of one chunk. */
 typedef struct qeff_workspace {
     float **slots;  /**< [n_slots]: where each begins */
-    float *scratch; /**< of attention, one a worker */
+    float *scratch; /**< of attention and packed linears, one a worker */
 } qeff_workspace;
 
 typedef struct qeff_step_call {
@@ -36,6 +36,9 @@ typedef struct qeff_step_call {
 /** Runs this worker's share of one step. Shares of one step do not depend on each other; the next
  * step must wait for all of them. */
 void qeff_step_run(const qeff_step_call *call, const qeff_step *step);
+
+/** Words of scratch that a linear of 8 or 16 bits takes for its rows. */
+size_t qeff_packed_scratch(size_t n_rows, size_t n_groups);
 
 /** First row of a view in the workspace. */
 const float *qeff_step_rows(const qeff_step_call *call, qeff_view view, size_t *stride);

@@ -11,6 +11,8 @@ qeff_kernels qeff_kernels_for(unsigned cpu_flags)
 #if defined(__x86_64__)
     if (cpu_flags & QEFF_CPU_AVX2) qeff_kernels_avx2(&kernels);
     if (cpu_flags & QEFF_CPU_AVX512) qeff_kernels_avx512(&kernels);
+    if (cpu_flags & QEFF_CPU_VNNI) qeff_kernels_avx512vnni(&kernels);
+    if (cpu_flags & QEFF_CPU_BF16) qeff_kernels_avx512bf16(&kernels);
 #else
     (void)cpu_flags;
 #endif

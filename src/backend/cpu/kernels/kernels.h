@@ -59,6 +59,35 @@ static inline size_t qeff_gemm_panels(size_t n_out)
     return (n_out + QEFF_PANEL - 1) / QEFF_PANEL;
 }
 
+/** The same product of rows and weights of 8 or 16 bits, as 32-bit groups along K: four u8 and s8,
+ * or two bf16. K is filled up to whole groups with zeros in W.
+ *
+ *   i8    y = activation((x - zero) W^T x_scale w_scale + bias) + residual, where the sum of
+ *         integers is exact; needs K <= QEFF_INT8_WIDTH_MAX. `w_sum` holds the sums of W's rows.
+ *   bf16  y = activation(x W^T + bias) + residual in f32; the two products of a group and the sum
+ * so far may be added in any order.
+ *
+ * W [N, K] is packed as [ceil(N / 16)][groups][16], columns past N filled with zeros. */
+typedef struct qeff_gemm_packed {
+    size_t n_rows, n_groups, n_out; /**< M, ceil(K / 4) or ceil(K / 2), N */
+    const int32_t *x;               /**< [M, groups] */
+    size_t x_stride;                /**< groups from row to row */
+    const int32_t *panels;
+    const float *x_scale;  /**< i8: [M] */
+    const int32_t *x_zero; /**< i8: [M], the number that stands for 0.0 */
+    const float *w_scale;  /**< i8: [N, rounded up to 16] */
+    const int32_t *w_sum;  /**< i8: [N, rounded up to 16] */
+    const float *bias;     /**< [N, rounded up to 16], or NULL */
+    qeff_activation activation;
+    const float *residual; /**< [M, N], or NULL */
+    size_t residual_stride;
+    float *y; /**< [M, N] */
+    size_t y_stride;
+} qeff_gemm_packed;
+
+/** Up to here 255 * 127 * K fits an int32_t. */
+enum { QEFF_INT8_WIDTH_MAX = 1 << 16 };
+
 /** y = softmax(q k^T scale) v for one head; there is no mask. */
 typedef struct qeff_attention {
     size_t n_queries, n_keys, head_dim; /**< S, T, D */
@@ -100,7 +129,11 @@ typedef struct qeff_pool {
     const int32_t *positions; /**< [T]; read by the weighted mean */
 } qeff_pool;
 
-/*  layer_norm_f32    y = (x - mean) / sqrt(variance + eps) * gamma + beta; beta may be NULL
+/*  quantize_row_u8   y = round(x factor / scale) + zero in 0 to 255, with the range of x factor and
+ * 0 spread over it, filled with zeros to a multiple of 4; factor may be NULL. The same bits in
+ * every variant. Where x is not finite, `scale` is NaN. round_row_bf16    y = x to nearest even,
+ * filled with a zero to a multiple of 2; NaN stays NaN. The same bits in every variant
+ *  layer_norm_f32    y = (x - mean) / sqrt(variance + eps) * gamma + beta; beta may be NULL
  *  softmax_f32       y = exp(x - max x) / sum
  *  activate_f32      y = activation(x)
  *  arithmetic_f32    y = a op b
@@ -120,5 +153,8 @@ void qeff_kernels_scalar(qeff_kernels *kernels);
 /** Overwrites what AVX2, FMA and F16C do better. */
 void qeff_kernels_avx2(qeff_kernels *kernels);
 void qeff_kernels_avx512(qeff_kernels *kernels);
+/** Overwrite the products of 8 and of 16 bits; on top of qeff_kernels_avx512(). */
+void qeff_kernels_avx512vnni(qeff_kernels *kernels);
+void qeff_kernels_avx512bf16(qeff_kernels *kernels);
 
 #endif /* BACKEND_CPU_KERNELS_KERNELS_H */

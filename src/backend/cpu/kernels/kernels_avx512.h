@@ -6,5 +6,8 @@
 
 void qeff_gemm_f32_avx512(const qeff_gemm *g, size_t first_panel, size_t n_panels);
 void qeff_attention_f32_avx512(const qeff_attention *a);
+void qeff_quantize_row_u8_avx512(uint8_t *y, const float *x, const float *factor, size_t n,
+                                 float *scale, int32_t *zero);
+void qeff_round_row_bf16_avx512(uint16_t *y, const float *x, size_t n);
 
 #endif /* BACKEND_CPU_KERNELS_KERNELS_AVX512_H */

@@ -63,6 +63,87 @@ static void gemm_f32(const qeff_gemm *g, size_t first_panel, size_t n_panels)
     }
 }
 
+/* What both packed products do with the sum of an element. */
+static void finish_element(const qeff_gemm_packed *g, size_t row, size_t column, float sum)
+{
+    float y = g->bias ? sum + g->bias[column] : sum;
+    y = activate(y, g->activation);
+    if (g->residual) y += g->residual[row * g->residual_stride + column];
+    g->y[row * g->y_stride + column] = y;
+}
+
+/* Unsigned, since numbers of a file that was tampered with may overflow. */
+static void gemm_i8(const qeff_gemm_packed *g, size_t first_panel, size_t n_panels)
+{
+    for (size_t column = first_panel * QEFF_PANEL;
+         column < (first_panel + n_panels) * QEFF_PANEL && column < g->n_out; column++) {
+        const int32_t *panel = g->panels + column / QEFF_PANEL * g->n_groups * QEFF_PANEL;
+        for (size_t row = 0; row < g->n_rows; row++) {
+            const uint8_t *x = (const uint8_t *)(g->x + row * g->x_stride);
+            uint32_t sum = 0;
+            for (size_t k = 0; k < g->n_groups; k++) {
+                const int8_t *w = (const int8_t *)(panel + k * QEFF_PANEL + column % QEFF_PANEL);
+                for (size_t i = 0; i < 4; i++)
+                    sum += (uint32_t)((int32_t)x[4 * k + i] * w[i]);
+            }
+            sum -= (uint32_t)g->x_zero[row] * (uint32_t)g->w_sum[column];
+            finish_element(g, row, column,
+                           (float)(int32_t)sum * g->w_scale[column] * g->x_scale[row]);
+        }
+    }
+}
+
+static void gemm_bf16(const qeff_gemm_packed *g, size_t first_panel, size_t n_panels)
+{
+    for (size_t column = first_panel * QEFF_PANEL;
+         column < (first_panel + n_panels) * QEFF_PANEL && column < g->n_out; column++) {
+        const int32_t *panel = g->panels + column / QEFF_PANEL * g->n_groups * QEFF_PANEL;
+        for (size_t row = 0; row < g->n_rows; row++) {
+            const uint8_t *x = (const uint8_t *)(g->x + row * g->x_stride);
+            float sum = 0.0F;
+            for (size_t k = 0; k < g->n_groups; k++) {
+                const uint8_t *w = (const uint8_t *)(panel + k * QEFF_PANEL + column % QEFF_PANEL);
+                for (size_t i = 0; i < 2; i++)
+                    sum += qeff_bf16_to_f32(qeff_load_u16le(x + 4 * k + 2 * i)) *
+                           qeff_bf16_to_f32(qeff_load_u16le(w + 2 * i));
+            }
+            finish_element(g, row, column, sum);
+        }
+    }
+}
+
+/* The range holds 0, so that 0 has a number of its own. A range below the normal ones is none. */
+static void quantize_row_u8(uint8_t *y, const float *x, const float *factor, size_t n, float *scale,
+                            int32_t *zero)
+{
+    float least = 0.0F, most = 0.0F, nan = 0.0F;
+    for (size_t i = 0; i < n; i++) {
+        const float v = factor ? x[i] * factor[i] : x[i];
+        nan += v * 0.0F;
+        if (v < least) least = v;
+        if (v > most) most = v;
+    }
+    const float range = most - least;
+    const bool is_usable = range >= 1e-30F && range <= 1e38F;
+    const float inverse = is_usable ? 255.0F / range : 0.0F;
+    *scale = (is_usable ? range / 255.0F : 0.0F) + nan + (range <= 1e38F ? 0.0F : NAN);
+    *zero = is_usable ? (int32_t)rintf(-least * inverse) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const float v = (factor ? x[i] * factor[i] : x[i]) * inverse;
+        const int32_t q = isfinite(v) ? (int32_t)rintf(v) + *zero : 0;
+        y[i] = (uint8_t)(q < 0 ? 0 : q > 255 ? 255 : q);
+    }
+    for (size_t i = n; i % 4 != 0; i++)
+        y[i] = 0;
+}
+
+static void round_row_bf16(uint16_t *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        qeff_store_u16le(&y[i], qeff_f32_to_bf16(x[i]));
+    if (n % 2) y[n] = 0;
+}
+
 static void softmax_f32(float *y, const float *x, size_t n)
 {
     float most = x[0], sum = 0.0F;

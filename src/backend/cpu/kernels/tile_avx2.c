@@ -36,7 +36,7 @@ DEFINE_FINISH(sigmoid, sigmoid)
 #define RELU(x) _mm256_max_ps(_mm256_setzero_ps(), x)
 DEFINE_FINISH(relu, RELU)
 
-static void finish(size_t rows, const qeff_tile *t)
+void qeff_tile_finish_avx2(size_t rows, const qeff_tile *t)
 {
     switch (t->activation) {
     case QEFF_ACTIVATION_GELU_ERF:
@@ -116,7 +116,7 @@ static void finish(size_t rows, const qeff_tile *t)
         if (t->residual && t->activation == QEFF_ACTIVATION_NONE) {                                \
             EACH_##rows(ADD_RESIDUAL)                                                              \
         }                                                                                          \
-        EACH_##rows(STORE) if (t->activation != QEFF_ACTIVATION_NONE) finish(rows, t);             \
+        EACH_##rows(STORE) qeff_tile_finish_avx2(rows, t);                                         \
     }
 DEFINE_TILE(1)
 DEFINE_TILE(2)

@@ -26,4 +26,8 @@ typedef struct qeff_tile {
 /** @param rows  1 to QEFF_TILE_ROWS; does not change the bits of a row */
 void qeff_tile_avx2(size_t rows, const qeff_tile *tile);
 
+/** y = activation(y) + residual over a tile whose products and bias are in y already; nothing where
+ * there is no activation. */
+void qeff_tile_finish_avx2(size_t rows, const qeff_tile *tile);
+
 #endif /* BACKEND_CPU_KERNELS_TILE_AVX2_H */

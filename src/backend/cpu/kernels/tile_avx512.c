@@ -146,7 +146,7 @@ DEFINE_FINISH(hyperbolic_tangent)
 DEFINE_FINISH(sigmoid)
 DEFINE_FINISH(relu)
 
-static void finish(size_t rows, size_t columns, const qeff_tile512 *t)
+void qeff_tile_finish_avx512(size_t rows, size_t columns, const qeff_tile512 *t)
 {
     switch (t->activation) {
     case QEFF_ACTIVATION_GELU_ERF:
@@ -184,5 +184,5 @@ void qeff_tile_avx512(size_t rows, size_t panels, const qeff_tile512 *tile)
         const qeff_tile512 *) = {{NULL},   TILES(1), TILES(2), TILES(3), TILES(4),
                                  TILES(5), TILES(6), TILES(7), TILES(8), TILES(9)};
     tiles[rows][panels](tile);
-    if (tile->activation != QEFF_ACTIVATION_NONE) finish(rows, panels * LANES, tile);
+    qeff_tile_finish_avx512(rows, panels * LANES, tile);
 }

@@ -26,4 +26,8 @@ typedef struct qeff_tile512 {
 /** Neither `rows`, 1 to 9, nor `panels`, 1 to 3, changes the bits of an element. */
 void qeff_tile_avx512(size_t rows, size_t panels, const qeff_tile512 *tile);
 
+/** y = activation(y) + residual over a tile whose products and bias are in y already; nothing where
+ * there is no activation. */
+void qeff_tile_finish_avx512(size_t rows, size_t columns, const qeff_tile512 *tile);
+
 #endif /* BACKEND_CPU_KERNELS_TILE_AVX512_H */

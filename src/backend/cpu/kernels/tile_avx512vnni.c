@@ -1,0 +1,38 @@
+/* tile_avx512vnni.c - u8 rows times s8 weights by VPDPBUSD: four products a lane and instruction,
+ * at the rate of a multiply-add, added to 32 bits without saturation between them.
+ *
+ * The zero of a row is taken off before the loop, where the sums would otherwise be cleared:
+ * sum (x - zero) w = sum x w - zero sum w. What follows the loop is one conversion and two
+ * multiplications an element.
+ *
+ * The instruction is written out: for the intrinsic, gcc 12 copies each sum before it is added to,
+ * runs out of registers and spills a third of them in the loop. */
+#include <immintrin.h>
+
+static inline __m512i dot(__m512i sum, __m512i x, __m512i w)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
+    return sum;
+}
+
+#define ACCUMULATOR    __m512i
+#define DOT(sum, x, w) dot(sum, x, w)
+#define BEGIN(t, row, p)                                                                           \
+    _mm512_mullo_epi32(_mm512_set1_epi32(-(t)->x_zero[row]),                                       \
+                       _mm512_loadu_si512((t)->w_sum + (p)*LANES))
+#define TO_FLOAT(t, sum, row, p)                                                                   \
+    _mm512_mul_ps(                                                                                 \
+        _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps((t)->w_scale + (p)*LANES)),         \
+        _mm512_set1_ps((t)->x_scale[row]))
+
+#include "backend/cpu/kernels/packed_avx512.inc"
+
+static void gemm_i8(const qeff_gemm_packed *g, size_t first_panel, size_t n_panels)
+{
+    run_gemm(g, first_panel, n_panels);
+}
+
+void qeff_kernels_avx512vnni(qeff_kernels *kernels)
+{
+    kernels->gemm_i8 = gemm_i8;
+}
