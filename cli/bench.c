@@ -78,10 +78,7 @@ static const cli_option options[] = {
      .offset = MEMBER(trace),
      .value_name = "FILE",
      .help = "write what each thread did when, for ui.perfetto.dev"},
-    {.name = "no-cache",
-     .kind = CLI_FLAG,
-     .offset = MEMBER(no_cache),
-     .help = "neither read nor write the cache of compiled programs"},
+    CLI_OPTION_NO_CACHE(bench_values),
     {0}};
 
 static const cli_operand operands[] = {

@@ -20,28 +20,9 @@ static const char *const formats[] = {"auto", "pretty", "jsonl", "json", "npy", 
 #define MEMBER(name) offsetof(embed_values, name)
 
 static const cli_option options[] = {
-    {.name = "input",
-     .short_name = 'i',
-     .kind = CLI_PATH,
-     .offset = MEMBER(input),
-     .value_name = "FILE",
-     .help = "read the texts from a file, or from stdin for -: one a line; in a .jsonl file one "
-             "JSON string a line, or an object with \"text\""},
-    {.name = "output",
-     .short_name = 'o',
-     .kind = CLI_PATH,
-     .offset = MEMBER(output),
-     .value_name = "FILE",
-     .fallback = "stdout",
-     .help = "write there; the file appears complete or not at all"},
-    {.name = "format",
-     .short_name = 'f',
-     .kind = CLI_CHOICE,
-     .offset = MEMBER(format),
-     .value_name = "FORMAT",
-     .choices = formats,
-     .fallback = "auto, which is pretty on a terminal and jsonl elsewhere",
-     .help = "form of the vectors"},
+    CLI_OPTION_INPUT(embed_values),
+    CLI_OPTION_OUTPUT(embed_values),
+    CLI_OPTION_FORMAT(embed_values, "form of the vectors"),
     CLI_OPTION_POOLING(embed_values),
     CLI_OPTION_NORMALIZE(embed_values),
     CLI_OPTION_NO_NORMALIZE(embed_values),
@@ -85,18 +66,12 @@ static const cli_option options[] = {
      .help = "texts at once; never changes a result"},
     CLI_OPTION_PRECISION(embed_values, "fp32, or that of the program"),
     CLI_OPTION_THREADS(embed_values),
-    {.name = "no-cache",
-     .kind = CLI_FLAG,
-     .offset = MEMBER(no_cache),
-     .help = "neither read nor write the cache of compiled programs"},
+    CLI_OPTION_NO_CACHE(embed_values),
     {0}};
 
 static const cli_operand operands[] = {
     {.name = "MODEL", .help = "a model folder, or a program that qeff compile made"},
-    {.name = "TEXT",
-     .help = "texts; without any, and without --input, they are read from stdin",
-     .is_optional = true,
-     .is_repeated = true},
+    CLI_OPERAND_TEXTS,
     {0}};
 
 static const char *const description[] = {

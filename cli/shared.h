@@ -52,6 +52,38 @@ extern const char *const cli_precisions[];
         .fallback = "as many as can run at once",                                                  \
         .help = "threads that compute; never changes a result"                                     \
     }
+#define CLI_OPTION_INPUT(type)                                                                     \
+    {                                                                                              \
+        .name = "input", .short_name = 'i', .kind = CLI_PATH, .offset = offsetof(type, input),     \
+        .value_name = "FILE",                                                                      \
+        .help = "read the texts from a file, or from stdin for -: one a line; in a .jsonl file "   \
+                "one JSON string a line, or an object with \"text\""                               \
+    }
+#define CLI_OPTION_OUTPUT(type)                                                                    \
+    {                                                                                              \
+        .name = "output", .short_name = 'o', .kind = CLI_PATH, .offset = offsetof(type, output),   \
+        .value_name = "FILE", .fallback = "stdout",                                                \
+        .help = "write there; the file appears complete or not at all"                             \
+    }
+#define CLI_OPTION_FORMAT(type, what)                                                              \
+    {                                                                                              \
+        .name = "format", .short_name = 'f', .kind = CLI_CHOICE, .offset = offsetof(type, format), \
+        .value_name = "FORMAT", .choices = formats,                                                \
+        .fallback = "auto, which is pretty on a terminal and jsonl elsewhere", .help = what        \
+    }
+#define CLI_OPTION_NO_CACHE(type)                                                                  \
+    {                                                                                              \
+        .name = "no-cache", .kind = CLI_FLAG, .offset = offsetof(type, no_cache),                  \
+        .help = "neither read nor write the cache of compiled programs"                            \
+    }
+/** The operand of commands that work on texts. */
+#define CLI_OPERAND_TEXTS                                                                          \
+    {                                                                                              \
+        .name = "TEXT",                                                                            \
+        .help = "texts; without any, and without --input, they are read from "                     \
+                "stdin",                                                                           \
+        .is_optional = true, .is_repeated = true                                                   \
+    }
 
 /** Tells of a model's remark, once all is done. `model` may be NULL. */
 void cli_note_of_model(const char *path, const qeff_auto_model *model);

@@ -23,46 +23,23 @@ static const char *const formats[] = {"auto", "pretty", "jsonl", NULL};
 
 #define MEMBER(name) offsetof(tokenize_values, name)
 
-static const cli_option options[] = {
-    {.name = "input",
-     .short_name = 'i',
-     .kind = CLI_PATH,
-     .offset = MEMBER(input),
-     .value_name = "FILE",
-     .help = "read the texts from a file, or from stdin for -: one a line; in a .jsonl file one "
-             "JSON string a line, or an object with \"text\""},
-    {.name = "output",
-     .short_name = 'o',
-     .kind = CLI_PATH,
-     .offset = MEMBER(output),
-     .value_name = "FILE",
-     .fallback = "stdout",
-     .help = "write there; the file appears complete or not at all"},
-    {.name = "format",
-     .short_name = 'f',
-     .kind = CLI_CHOICE,
-     .offset = MEMBER(format),
-     .value_name = "FORMAT",
-     .choices = formats,
-     .fallback = "auto, which is pretty on a terminal and jsonl elsewhere",
-     .help = "form of the tokens"},
-    {.name = "pair",
-     .kind = CLI_TEXT,
-     .offset = MEMBER(pair),
-     .value_name = "TEXT",
-     .help = "second sequence of each text"},
-    {.name = "no-special-tokens",
-     .kind = CLI_FLAG,
-     .offset = MEMBER(no_special_tokens),
-     .help = "leave out tokens such as [CLS] and [SEP]"},
-    {0}};
+static const cli_option options[] = {CLI_OPTION_INPUT(tokenize_values),
+                                     CLI_OPTION_OUTPUT(tokenize_values),
+                                     CLI_OPTION_FORMAT(tokenize_values, "form of the tokens"),
+                                     {.name = "pair",
+                                      .kind = CLI_TEXT,
+                                      .offset = MEMBER(pair),
+                                      .value_name = "TEXT",
+                                      .help = "second sequence of each text"},
+                                     {.name = "no-special-tokens",
+                                      .kind = CLI_FLAG,
+                                      .offset = MEMBER(no_special_tokens),
+                                      .help = "leave out tokens such as [CLS] and [SEP]"},
+                                     {0}};
 
 static const cli_operand operands[] = {
     {.name = "MODEL", .help = "a model folder, a tokenizer.json, or a compiled program"},
-    {.name = "TEXT",
-     .help = "texts; without any, and without --input, they are read from stdin",
-     .is_optional = true,
-     .is_repeated = true},
+    CLI_OPERAND_TEXTS,
     {0}};
 
 static const char *const description[] = {
