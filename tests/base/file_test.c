@@ -11,21 +11,7 @@
 #include <unistd.h>
 
 static qeff_error err;
-static test_folder folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_folder_create(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_folder_remove(&folder);
-    return 0;
-}
+TEST_FOLDER(folder, set_up, tear_down)
 
 /* Both ways into a file have the same contract. */
 typedef qeff_status (*opener)(const char *path, qeff_file *out, qeff_error *err);

@@ -14,6 +14,22 @@ typedef struct test_folder {
 void test_folder_create(test_folder *folder);
 void test_folder_remove(test_folder *folder);
 
+/** A folder that is new for each test of a file, by two fixtures of cmocka. */
+#define TEST_FOLDER(folder, set_up, tear_down)                                                     \
+    static test_folder folder;                                                                     \
+    static int set_up(void **state)                                                                \
+    {                                                                                              \
+        (void)state;                                                                               \
+        test_folder_create(&(folder));                                                             \
+        return 0;                                                                                  \
+    }                                                                                              \
+    static int tear_down(void **state)                                                             \
+    {                                                                                              \
+        (void)state;                                                                               \
+        test_folder_remove(&(folder));                                                             \
+        return 0;                                                                                  \
+    }
+
 /** `folder/name`, in a buffer of the folder that the next call but three overwrites. */
 const char *test_path(const test_folder *folder, const char *name);
 /** Writes a file and returns its path as test_path() does. */

@@ -11,23 +11,9 @@
 #include <unistd.h>
 
 static qeff_error err;
-static test_folder folder;
+TEST_FOLDER(folder, set_up, tear_down)
 
 enum { BIG = 200000 }; /* several times the writer's buffer */
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_folder_create(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_folder_remove(&folder);
-    return 0;
-}
 
 static void assert_content(const char *path, const void *data, size_t size)
 {

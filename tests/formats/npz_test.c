@@ -11,23 +11,9 @@
 #include <stdlib.h>
 
 static qeff_error err;
-static test_folder folder;
+TEST_FOLDER(folder, set_up, tear_down)
 
 #define GOLDEN QEFF_TEST_DATA "/golden/numpy/"
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_folder_create(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_folder_remove(&folder);
-    return 0;
-}
 
 static const float floats[6] = {0, 0.25f, 0.5f, 0.75f, 1, 1.25f};
 static const qeff_array arrays[] = {

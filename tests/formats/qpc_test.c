@@ -9,21 +9,7 @@
 #include <stdlib.h>
 
 static qeff_error err;
-static test_folder folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_folder_create(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_folder_remove(&folder);
-    return 0;
-}
+TEST_FOLDER(folder, set_up, tear_down)
 
 static const qeff_qpc_image images[] = {
     {"constants.bin", 100}, {"empty", 0}, {"networkdesc.bin", 7}, {"last", 0}};

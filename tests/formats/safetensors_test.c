@@ -12,21 +12,7 @@
 #include <unistd.h>
 
 static qeff_error err;
-static test_folder folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_folder_create(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_folder_remove(&folder);
-    return 0;
-}
+TEST_FOLDER(folder, set_up, tear_down)
 
 /* Writes `header_size | header | data` with `n_data` bytes 0, 1, 2, …; the size may lie. */
 static const char *save_as(uint64_t header_size, qeff_str header, size_t n_data)

@@ -9,23 +9,9 @@
 #include <unistd.h>
 
 static qeff_error err;
-static test_folder folder;
+TEST_FOLDER(folder, set_up, tear_down)
 
 #define INDEX "model.safetensors.index.json"
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_folder_create(&folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_folder_remove(&folder);
-    return 0;
-}
 
 /* A file of one-byte tensors, one for each letter of `names`, whose value is the letter. */
 static void save_letters(const char *file, const char *names)
