@@ -1,10 +1,10 @@
 /* forward.c - a compiled encoder over random ids, from the inside:
  *
- *     forward PROGRAM/programqpc.bin [-t THREADS] [-l LEVEL] [BATCHxLENGTH | ragged]...
+ *     forward PROGRAM/programqpc.bin [-t THREADS] [-l LEVEL] [-s] [BATCHxLENGTH | ragged]...
  *
  * For each cell: median and fastest time, percent of the FMA probe that is timed between the
- * samples (one thread), and the share of each kernel, which counting wrappers around the kernels
- * measure in rounds of their own. Linears count 2 M K N operations and attention 4 S T D a head. */
+ * samples (one thread), and with -s the share of each kind of step, in runs of their own with one
+ * thread. What counts as operations is in profile.c, the same as for `qeff bench`. */
 #include "backend/cpu/execute.h"
 #include "base/cpu.h"
 #include "base/span.h"
@@ -21,24 +21,39 @@ enum {
     SEQUENCES_MAX = 512,
     TOKENS_MAX = 1 << 14,
     SAMPLES_MAX = 400,
-    SHARES = 16
+    SHARES = 32
 };
 
-/* --- counting kernels ---------------------------------------------------------------------------
+/* --- shares of the steps ------------------------------------------------------------------------
  */
 
 typedef struct share {
-    size_t k, n; /* of a linear */
-    const char *name;
+    char name[64];
     double seconds, flops;
 } share;
 
-/* What the wrappers count into: one thread, one run at a time. */
-static struct {
-    qeff_kernels kernels;
-    share shares[SHARES];
-    size_t n_shares;
-} count;
+/* What the steps of some runs of one thread took. */
+typedef struct shares {
+    share items[SHARES];
+    size_t n;
+} shares;
+
+static void add_event(void *ctx, const qeff_profile_event *event)
+{
+    shares *all = ctx;
+    size_t i = 0;
+    while (i < all->n && strcmp(all->items[i].name, event->name) != 0)
+        i++;
+    if (i == SHARES) return;
+    share *s = &all->items[i];
+    if (i == all->n) {
+        *s = (share){{0}, 0, 0};
+        (void)snprintf(s->name, sizeof s->name, "%s", event->name);
+        all->n++;
+    }
+    s->seconds += 1e-9 * (double)(event->end_ns - event->begin_ns);
+    s->flops += event->flops;
+}
 
 /* One thread is timed by its own clock, which leaves out what other programs take. */
 static clockid_t timer = CLOCK_THREAD_CPUTIME_ID;
@@ -48,74 +63,6 @@ static double now(void)
     struct timespec t;
     (void)clock_gettime(timer, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void add(const char *name, size_t k, size_t n, double start, double flops)
-{
-    const double seconds = now() - start;
-    for (size_t i = 0; i < SHARES; i++) {
-        share *s = &count.shares[i];
-        if (i == count.n_shares) {
-            *s = (share){k, n, name, 0, 0};
-            count.n_shares++;
-        }
-        if (strcmp(s->name, name) != 0 || s->k != k || s->n != n) continue;
-        s->seconds += seconds;
-        s->flops += flops;
-        return;
-    }
-}
-
-static void count_gemm(const qeff_gemm *g, size_t first, size_t n)
-{
-    const double start = now();
-    count.kernels.gemm_f32(g, first, n);
-    add(g->activation ? "gemm, activation"
-        : g->residual ? "gemm, residual"
-                      : "gemm",
-        g->n_in, g->n_out, start, 2.0 * (double)(g->n_rows * g->n_in) * (double)(n * QEFF_PANEL));
-}
-
-static void count_attention(const qeff_attention *a)
-{
-    const double start = now();
-    count.kernels.attention_f32(a);
-    add("attention", 0, 0, start,
-        4.0 * (double)a->n_queries * (double)a->n_keys * (double)a->head_dim);
-}
-
-static void count_layer_norm(float *y, const float *x, const float *gamma, const float *beta,
-                             size_t n, float eps)
-{
-    const double start = now();
-    count.kernels.layer_norm_f32(y, x, gamma, beta, n, eps);
-    add("layer norm", 0, 0, start, 0);
-}
-
-static void count_add_row(float *y, const void *row, size_t n, qeff_dtype dtype, bool is_first)
-{
-    const double start = now();
-    count.kernels.add_row_f32(y, row, n, dtype, is_first);
-    add("embedding", 0, 0, start, 0);
-}
-
-static void count_pool(float *y, const qeff_pool *p)
-{
-    const double start = now();
-    count.kernels.pool_f32(y, p);
-    add("pool", 0, 0, start, 0);
-}
-
-static qeff_kernels counting(const qeff_kernels *kernels)
-{
-    qeff_kernels wrapped = *kernels;
-    count.kernels = *kernels;
-    wrapped.gemm_f32 = count_gemm;
-    wrapped.attention_f32 = count_attention;
-    wrapped.layer_norm_f32 = count_layer_norm;
-    wrapped.add_row_f32 = count_add_row;
-    wrapped.pool_f32 = count_pool;
-    return wrapped;
 }
 
 /* --- program and calls --------------------------------------------------------------------------
@@ -206,33 +153,35 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double
-measure_flops(qeff_ragged_session *counted, const qeff_plan *plan, cell *c, float *out)
+/* Runs the cell with a report of its steps. */
+static shares
+profile_cell(qeff_ragged_session *s, const qeff_plan *plan, cell *c, float *out, int n_runs)
+{
+    shares all = {.n = 0};
+    const qeff_profile profile = {.record = add_event, .ctx = &all};
+    check(qeff_ragged_set_profile(s, &profile, &err));
+    for (int i = 0; i < n_runs; i++)
+        run(s, plan, c, out);
+    check(qeff_ragged_set_profile(s, NULL, &err));
+    return all;
+}
+
+static double sum_flops(const shares *all)
 {
     double flops = 0;
-    for (int i = 0; i < 3; i++) {
-        memset(count.shares, 0, sizeof count.shares);
-        count.n_shares = 0;
-        run(counted, plan, c, out);
-    }
-    for (size_t i = 0; i < count.n_shares; i++)
-        flops += count.shares[i].flops;
+    for (size_t i = 0; i < all->n; i++)
+        flops += all->items[i].flops;
     return flops;
 }
 
-static void print_shares(double peak)
+static void print_shares(const shares *all, double peak)
 {
     double total = 0;
-    for (size_t i = 0; i < count.n_shares; i++)
-        total += count.shares[i].seconds;
-    for (size_t i = 0; i < count.n_shares; i++) {
-        const share *s = &count.shares[i];
-        printf("    %-18s", s->name);
-        if (s->k)
-            printf("%5zu x %4zu", s->k, s->n);
-        else
-            printf("%12s", "");
-        printf(" %5.1f %%", 100.0 * s->seconds / total);
+    for (size_t i = 0; i < all->n; i++)
+        total += all->items[i].seconds;
+    for (size_t i = 0; i < all->n; i++) {
+        const share *s = &all->items[i];
+        printf("    %-32s %5.1f %%", s->name, 100.0 * s->seconds / total);
         if (s->flops > 0)
             printf("   at %5.1f %% of the probe", 1e-7 * s->flops / s->seconds / peak);
         puts("");
@@ -240,25 +189,30 @@ static void print_shares(double peak)
 }
 
 static void
-time_cell(const char *text, cell *c, qeff_ragged_session *plain, qeff_ragged_session *counted,
+time_cell(const char *text, cell *c, qeff_ragged_session *session, qeff_ragged_session *single,
           const qeff_plan *plan, double (*probe)(double), bool has_shares)
 {
     static float out[(size_t)TOKENS_MAX * 1024];
     static double times[SAMPLES_MAX], percents[SAMPLES_MAX];
-    const double flops = measure_flops(counted, plan, c, out), begin = now();
+    const shares once = profile_cell(single, plan, c, out, 1);
+    const double flops = sum_flops(&once), begin = now();
     size_t n = 0;
     while (n < SAMPLES_MAX && (n < 7 || now() - begin < 0.7)) {
         const double before = probe(0.0004), start = now();
-        run(plain, plan, c, out);
+        run(session, plan, c, out);
         times[n] = now() - start;
         percents[n] = 1e-7 * flops / times[n] / (0.5 * (before + probe(0.0004)));
         n++;
     }
     qsort(times, n, sizeof *times, compare_doubles);
     qsort(percents, n, sizeof *percents, compare_doubles);
-    printf("%-8s %9.0f us  (fastest %9.0f, n %3zu)  %5.1f %% of the probe (best decile %.1f)\n",
-           text, 1e6 * times[n / 2], 1e6 * times[0], n, percents[n / 2], percents[n * 9 / 10]);
-    if (has_shares) print_shares(probe(0.005));
+    printf("%-8s %9.0f us  (fastest %9.0f, n %3zu)  %5.1f %% of the probe\n", text,
+           1e6 * times[n / 2], 1e6 * times[0], n, percents[n / 2]);
+    if (has_shares) {
+        const double before = probe(0.005);
+        const shares all = profile_cell(single, plan, c, out, 1 + (int)(0.1 / times[n / 2]));
+        print_shares(&all, 0.5 * (before + probe(0.005)));
+    }
     (void)fflush(stdout);
 }
 
@@ -310,9 +264,9 @@ int main(int argc, char **argv)
     check(qeff_cpu_detect(&flags, &err));
     if (level && !strcmp(level, "avx2")) flags &= ~(unsigned)QEFF_CPU_AVX512;
     if (level && !strcmp(level, "scalar")) flags = 0;
-    const qeff_kernels kernels = qeff_kernels_for(flags), wrapped = counting(&kernels);
-    qeff_ragged_session *plain = open_session(&plan, &kernels, n_threads);
-    qeff_ragged_session *counted = open_session(&plan, &wrapped, 1);
+    const qeff_kernels kernels = qeff_kernels_for(flags);
+    qeff_ragged_session *session = open_session(&plan, &kernels, n_threads);
+    qeff_ragged_session *single = open_session(&plan, &kernels, 1);
     const size_t words = plan.constants[plan.steps[0].terms[0].constant].rows;
     for (size_t i = 0; i < n_cells; i++) {
         const char *name = first_cell ? argv[(size_t)first_cell + i] : standard[i];
@@ -320,11 +274,11 @@ int main(int argc, char **argv)
             return fprintf(stderr, "forward: no cell: %s\n", name), 2;
         for (size_t t = 0; plan.n_inputs > 2 && t < TOKENS_MAX; t++)
             c.ids[t] %= 2;
-        time_cell(name, &c, plain, counted, &plan,
+        time_cell(name, &c, session, single, &plan,
                   flags & QEFF_CPU_AVX512 ? fma_probe_wide : fma_probe, has_shares);
     }
-    qeff_ragged_unbind(counted);
-    qeff_ragged_unbind(plain);
+    qeff_ragged_unbind(single);
+    qeff_ragged_unbind(session);
     qeff_plan_deinit(&plan);
     qeff_arena_deinit(&arena);
     qeff_json_close(document);

@@ -6,6 +6,8 @@
 
 #include "base/span.h"
 
+enum { CACHE_LINE = 64, TOKENS_AHEAD = 3 };
+
 typedef struct range {
     size_t first, last;
 } range;
@@ -59,6 +61,18 @@ static const void *term_row(const qeff_step_call *c, const qeff_term *term, size
     return (const uint8_t *)table->data + row * table->columns * qeff_dtype_size(table->dtype);
 }
 
+/* Rows of the vocabulary lie anywhere in memory: they are asked for some tokens ahead. */
+static void prefetch_terms(const qeff_step_call *c, const qeff_step *s, size_t token)
+{
+    for (size_t i = 0; i < s->n_terms; i++) {
+        if (s->terms[i].by != QEFF_TERM_INPUT) continue;
+        const qeff_constant *table = &c->plan->constants[s->terms[i].constant];
+        const char *row = term_row(c, &s->terms[i], token);
+        for (size_t at = 0; at < table->columns * qeff_dtype_size(table->dtype); at += CACHE_LINE)
+            __builtin_prefetch(row + at);
+    }
+}
+
 static void run_embed(const qeff_step_call *c, const qeff_step *s)
 {
     size_t stride;
@@ -66,6 +80,8 @@ static void run_embed(const qeff_step_call *c, const qeff_step *s)
     const range rows = share_of(c, c->chunk->n_tokens);
     for (size_t t = rows.first; t < rows.last; t++) {
         float *y = out + t * stride;
+        if (t + TOKENS_AHEAD < rows.last)
+            prefetch_terms(c, s, c->chunk->first_token + t + TOKENS_AHEAD);
         for (size_t i = 0; i < s->n_terms; i++)
             c->kernels->add_row_f32(y, term_row(c, &s->terms[i], c->chunk->first_token + t),
                                     s->out.width, c->plan->constants[s->terms[i].constant].dtype,

@@ -6,6 +6,7 @@
  *
  * Scores stay in L1. The last panel of keys is filled up with zeros, whose scores are masked out of
  * the maximum and the sum. */
+#include "backend/cpu/kernels/attention_cached_avx512.h"
 #include "backend/cpu/kernels/kernels_avx512.h"
 
 #include "backend/cpu/kernels/simd_avx512.h"
@@ -145,6 +146,10 @@ static void run_queries(const qeff_attention *a, size_t row, size_t rows, const 
 
 void qeff_attention_f32_avx512(const qeff_attention *a)
 {
+    if (a->n_keys <= QEFF_ATTENTION_CACHED_KEYS) {
+        qeff_attention_cached_avx512(a);
+        return;
+    }
     const size_t n_tiles = (a->n_queries + QEFF_TILE512_ROWS - 1) / QEFF_TILE512_ROWS;
     float *keys = a->scratch;
     float *values = keys + qeff_gemm_panels(a->n_keys) * LANES * a->head_dim;

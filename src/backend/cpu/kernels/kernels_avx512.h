@@ -8,6 +8,10 @@ void qeff_gemm_f32_avx512(const qeff_gemm *g, size_t first_panel, size_t n_panel
 void qeff_attention_f32_avx512(const qeff_attention *a);
 void qeff_quantize_row_u8_avx512(uint8_t *y, const float *x, const float *factor, size_t n,
                                  float *scale, int32_t *zero);
+void qeff_layer_norm_f32_avx512(float *y, const float *x, const float *gamma, const float *beta,
+                                size_t n, float eps);
+void qeff_activate_f32_avx512(float *y, const float *x, size_t n, qeff_activation activation);
+void qeff_add_row_f32_avx512(float *y, const void *row, size_t n, qeff_dtype dtype, bool is_first);
 void qeff_round_row_bf16_avx512(uint16_t *y, const float *x, size_t n);
 
 #endif /* BACKEND_CPU_KERNELS_KERNELS_AVX512_H */

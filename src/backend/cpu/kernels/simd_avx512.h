@@ -3,7 +3,7 @@
 #ifndef BACKEND_CPU_KERNELS_SIMD_AVX512_H
 #define BACKEND_CPU_KERNELS_SIMD_AVX512_H
 
-#include "backend/cpu/kernels/gelu_tables.h"
+#include "backend/cpu/kernels/gelu_tables_avx512.h"
 
 #include <immintrin.h>
 #include <stddef.h>
@@ -52,19 +52,20 @@ static inline __m512 exponential(__m512 x)
     return _mm512_scalef_ps(p, n);
 }
 
-/* x / 2 + |x| g(|x|) with g(t) = erf(t / sqrt 2) / 2 as a polynomial of degree 5 on each of sixteen
- * segments of [0, 5.6], around their centres; beyond, g = 1/2. The segment's number is where adding
- * 1.5 * 2^23 leaves it: in the low bits. One permute fetches each coefficient.
- * Absolute error below 4e-7, most of it the rounding of the result. */
+/* max(x, 0) - t q(t) with t = |x| up to 7.5, where q(t) = erfc(t / sqrt 2) / 2 is a polynomial of
+ * degree 5 on each of sixteen segments around multiples of 1/2. Adding 1.5 * 2^22 rounds t to such
+ * a multiple and leaves the segment's number in the low bits; one permute fetches each coefficient.
+ * Adding, rounding and comparing keep off the units that multiply. Absolute error below 3e-7, most
+ * of it the rounding of the result; minus infinity gives the limit, near 0. The constant comes
+ * first in min and max: they return the second operand where one is NaN. */
 static inline __m512 gelu_erf(__m512 x)
 {
-    const __m512 magic = _mm512_set1_ps(12582912.0F), a = _mm512_abs_ps(x);
-    const __m512 t = _mm512_min_ps(_mm512_set1_ps(5.6F), a);
-    const __m512 shifted = _mm512_fmadd_ps(t, _mm512_set1_ps(1.0F / GELU_SEGMENT), magic);
+    const __m512 magic = _mm512_set1_ps(6291456.0F);
+    const __m512 t = _mm512_min_ps(_mm512_set1_ps(7.5F), _mm512_abs_ps(x));
+    const __m512 shifted = _mm512_add_ps(t, magic);
     const __m512i index = _mm512_castps_si512(shifted);
-    const __m512 r =
-        _mm512_fnmadd_ps(_mm512_sub_ps(shifted, magic), _mm512_set1_ps(GELU_SEGMENT), t);
-#define FETCH(d) _mm512_permutexvar_ps(index, _mm512_loadu_ps(gelu_coefficients[d]))
+    const __m512 r = _mm512_sub_ps(t, _mm512_sub_ps(shifted, magic));
+#define FETCH(d) _mm512_permutexvar_ps(index, _mm512_loadu_ps(gelu_complements[d]))
     __m512 p = FETCH(5);
     p = _mm512_fmadd_ps(p, r, FETCH(4));
     p = _mm512_fmadd_ps(p, r, FETCH(3));
@@ -72,7 +73,7 @@ static inline __m512 gelu_erf(__m512 x)
     p = _mm512_fmadd_ps(p, r, FETCH(1));
     p = _mm512_fmadd_ps(p, r, FETCH(0));
 #undef FETCH
-    return _mm512_fmadd_ps(a, p, _mm512_mul_ps(x, _mm512_set1_ps(0.5F)));
+    return _mm512_fnmadd_ps(t, p, _mm512_max_ps(_mm512_setzero_ps(), x));
 }
 
 /* x sigmoid(2 u): the same as x (1 + tanh u) / 2. */
@@ -88,6 +89,35 @@ static inline __m512 silu(__m512 x)
 {
     const __m512 e = exponential(_mm512_sub_ps(_mm512_set1_ps(-0.0F), x));
     return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.0F), e));
+}
+
+static inline __m512 sigmoid(__m512 x)
+{
+    const __m512 e = exponential(_mm512_sub_ps(_mm512_set1_ps(-0.0F), x));
+    return _mm512_div_ps(_mm512_set1_ps(1.0F), _mm512_add_ps(_mm512_set1_ps(1.0F), e));
+}
+
+/* (1 - e) / (1 + e) with e = exp(-2 |x|); near zero, where that cancels, an odd polynomial of
+ * degree 11. Absolute error below 2e-7. */
+static inline __m512 hyperbolic_tangent(__m512 x)
+{
+    const __m512 one = _mm512_set1_ps(1.0F), a = _mm512_abs_ps(x), square = _mm512_mul_ps(x, x);
+    const __m512 e = exponential(_mm512_mul_ps(a, _mm512_set1_ps(-2.0F)));
+    __m512 large = _mm512_div_ps(_mm512_sub_ps(one, e), _mm512_add_ps(one, e));
+    large = _mm512_or_ps(large, _mm512_and_ps(x, _mm512_set1_ps(-0.0F)));
+    __m512 p = _mm512_set1_ps(-5.70498872745e-3F);
+    p = _mm512_fmadd_ps(p, square, _mm512_set1_ps(2.06390887954e-2F));
+    p = _mm512_fmadd_ps(p, square, _mm512_set1_ps(-5.37397155531e-2F));
+    p = _mm512_fmadd_ps(p, square, _mm512_set1_ps(1.33314422036e-1F));
+    p = _mm512_fmadd_ps(p, square, _mm512_set1_ps(-3.33332819422e-1F));
+    const __m512 small = _mm512_fmadd_ps(_mm512_mul_ps(p, square), x, x);
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, _mm512_set1_ps(0.625F), _CMP_LT_OQ), large,
+                                small);
+}
+
+static inline __m512 relu(__m512 x)
+{
+    return _mm512_max_ps(_mm512_setzero_ps(), x);
 }
 
 #endif /* BACKEND_CPU_KERNELS_SIMD_AVX512_H */

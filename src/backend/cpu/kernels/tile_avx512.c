@@ -97,35 +97,6 @@ DEFINE_TILES(7)
 DEFINE_TILES(8)
 DEFINE_TILES(9)
 
-static inline __m512 sigmoid(__m512 x)
-{
-    const __m512 e = exponential(_mm512_sub_ps(_mm512_set1_ps(-0.0F), x));
-    return _mm512_div_ps(_mm512_set1_ps(1.0F), _mm512_add_ps(_mm512_set1_ps(1.0F), e));
-}
-
-/* (1 - e) / (1 + e) with e = exp(-2 |x|); near zero, where that cancels, an odd polynomial of
- * degree 11. Absolute error below 2e-7. */
-static inline __m512 hyperbolic_tangent(__m512 x)
-{
-    const __m512 one = _mm512_set1_ps(1.0F), a = _mm512_abs_ps(x), square = _mm512_mul_ps(x, x);
-    const __m512 e = exponential(_mm512_mul_ps(a, _mm512_set1_ps(-2.0F)));
-    __m512 large = _mm512_div_ps(_mm512_sub_ps(one, e), _mm512_add_ps(one, e));
-    large = _mm512_or_ps(large, _mm512_and_ps(x, _mm512_set1_ps(-0.0F)));
-    __m512 p = _mm512_set1_ps(-5.70498872745e-3F);
-    p = _mm512_fmadd_ps(p, square, _mm512_set1_ps(2.06390887954e-2F));
-    p = _mm512_fmadd_ps(p, square, _mm512_set1_ps(-5.37397155531e-2F));
-    p = _mm512_fmadd_ps(p, square, _mm512_set1_ps(1.33314422036e-1F));
-    p = _mm512_fmadd_ps(p, square, _mm512_set1_ps(-3.33332819422e-1F));
-    const __m512 small = _mm512_fmadd_ps(_mm512_mul_ps(p, square), x, x);
-    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, _mm512_set1_ps(0.625F), _CMP_LT_OQ), large,
-                                small);
-}
-
-static inline __m512 relu(__m512 x)
-{
-    return _mm512_max_ps(_mm512_setzero_ps(), x);
-}
-
 #define DEFINE_FINISH(function)                                                                    \
     static void finish_##function(size_t rows, size_t columns, const qeff_tile512 *t)              \
     {                                                                                              \
