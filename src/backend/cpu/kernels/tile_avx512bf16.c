@@ -1,10 +1,10 @@
 /* tile_avx512bf16.c - bf16 rows times bf16 weights by VDPBF16PS: two products a lane and
  * instruction, at the rate of a multiply-add. The instruction takes denormals for zero and rounds
  * to nearest even whatever the caller's mode is. */
-#define ACCUMULATOR              __m512
-#define DOT(sum, x, w)           _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(w))
-#define BEGIN(t, row, p)         _mm512_setzero_ps()
-#define TO_FLOAT(t, sum, row, p) sum
+#define ACCUMULATOR           __m512
+#define DOT(sum, x, w)        _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(w))
+#define BEGIN(row, p)         _mm512_setzero_ps()
+#define TO_FLOAT(sum, row, p) _mm512_add_ps(sum, _mm512_loadu_ps(o.out.bias + (p)*LANES))
 
 #include "backend/cpu/kernels/packed_avx512.inc"
 

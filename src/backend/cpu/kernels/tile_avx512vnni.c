@@ -2,8 +2,8 @@
  * at the rate of a multiply-add, added to 32 bits without saturation between them.
  *
  * The zero of a row is taken off before the loop, where the sums would otherwise be cleared:
- * sum (x - zero) w = sum x w - zero sum w. What follows the loop is one conversion and two
- * multiplications an element.
+ * sum (x - zero) w = sum x w - zero sum w. What follows the loop is a conversion, a
+ * multiplication and a multiply-add an element.
  *
  * The instruction is written out: for the intrinsic, gcc 12 copies each sum before it is added to,
  * runs out of registers and spills a third of them in the loop. */
@@ -17,13 +17,12 @@ static inline __m512i dot(__m512i sum, __m512i x, __m512i w)
 
 #define ACCUMULATOR    __m512i
 #define DOT(sum, x, w) dot(sum, x, w)
-#define BEGIN(t, row, p)                                                                           \
-    _mm512_mullo_epi32(_mm512_set1_epi32(-(t)->x_zero[row]),                                       \
-                       _mm512_loadu_si512((t)->w_sum + (p)*LANES))
-#define TO_FLOAT(t, sum, row, p)                                                                   \
-    _mm512_mul_ps(                                                                                 \
-        _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps((t)->w_scale + (p)*LANES)),         \
-        _mm512_set1_ps((t)->x_scale[row]))
+#define BEGIN(row, p)                                                                              \
+    _mm512_mullo_epi32(_mm512_set1_epi32(-o.x_zero[row]), _mm512_loadu_si512(o.w_sum + (p)*LANES))
+#define TO_FLOAT(sum, row, p)                                                                      \
+    _mm512_fmadd_ps(                                                                               \
+        _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(o.w_scale + (p)*LANES)),            \
+        _mm512_set1_ps(o.x_scale[row]), _mm512_loadu_ps(o.out.bias + (p)*LANES))
 
 #include "backend/cpu/kernels/packed_avx512.inc"
 
