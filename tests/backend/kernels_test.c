@@ -2,6 +2,9 @@
  * that the contract names (so that ASan sees a read past the end), for all small sizes; and the
  * rule that a row's bits depend on that row alone.
  *
+ * Built twice: with the kernels of the library, at the levels that this machine has, and with
+ * emulated instructions at all levels (emulated/).
+ *
  * Tolerances, relative to the largest term of the sum an element is made of:
  *   gemm, attention   1e-5: sums in the same order, with and without FMA
  *   layer norm        3e-6: sums of floats in lanes against sums of doubles
@@ -50,12 +53,21 @@ static void assert_close(const float *a, const float *b, size_t n, double tolera
     }
 }
 
-/* The variants this machine can run, the scalar one last. */
+/* What this machine can run; everything where the instructions are emulated. */
+static unsigned tested_flags(void)
+{
+    unsigned flags = QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16;
+#if !defined(QEFF_EMULATED)
+    assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
+#endif
+    return flags;
+}
+
+/* The variants of the kernels in f32, the scalar one last. */
 static size_t variants(qeff_kernels out[3])
 {
-    unsigned flags = 0;
+    const unsigned flags = tested_flags();
     size_t n = 0;
-    assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
     if (flags & QEFF_CPU_AVX512) out[n++] = qeff_kernels_for(QEFF_CPU_AVX2 | QEFF_CPU_AVX512);
     if (flags & QEFF_CPU_AVX2) out[n++] = qeff_kernels_for(QEFF_CPU_AVX2);
     out[n++] = qeff_kernels_for(0);
@@ -111,14 +123,17 @@ static void check_gemm(size_t m, size_t k, size_t n, qeff_activation activation,
     const size_t n_variants = variants(kernels);
     gemm_case c = make_gemm(m, k, n, activation, has_bias, has_residual);
     const size_t size = (m - 1) * (n + 2) + n;
-    float *expected = copy(c.y, size), *found = copy(c.y, size);
+    float *expected = copy(c.y, size);
     c.g.y = expected;
     kernels[n_variants - 1].gemm_f32(&c.g, 0, qeff_gemm_panels(n));
-    c.g.y = found;
-    kernels[0].gemm_f32(&c.g, 0, qeff_gemm_panels(n));
-    assert_close(expected, found, size, 1e-5); /* the gaps between rows are as they were, too */
+    for (size_t v = 0; v + 1 < n_variants; v++) {
+        float *found = copy(c.y, size);
+        c.g.y = found;
+        kernels[v].gemm_f32(&c.g, 0, qeff_gemm_panels(n));
+        assert_close(expected, found, size, 1e-5); /* the gaps between rows are as they were, too */
+        test_free(found);
+    }
     test_free(expected);
-    test_free(found);
     free_gemm(&c);
 }
 
@@ -174,12 +189,11 @@ TEST(gemm, gives_each_row_the_same_bits_alone_and_among_others)
 /* --- 8 and 16 bits -------------------------------------------------------------------------------
  */
 
-/* All the sets of flags that this machine can run, the scalar one last. */
+/* The variants of the kernels of 8 and 16 bits, the scalar one last. */
 static size_t packed_variants(qeff_kernels out[3])
 {
-    unsigned flags = 0;
+    const unsigned flags = tested_flags();
     size_t n = 0;
-    assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
     if (flags & (QEFF_CPU_VNNI | QEFF_CPU_BF16)) out[n++] = qeff_kernels_for(flags);
     if (flags & QEFF_CPU_AVX2) out[n++] = qeff_kernels_for(QEFF_CPU_AVX2);
     out[n++] = qeff_kernels_for(0);
@@ -350,7 +364,8 @@ check_attention(const qeff_kernels *kernels, size_t n_variants, size_t s, size_t
         kernels[i].attention_f32(&a);
         test_free(scratch);
     }
-    assert_close(y[n_variants - 1], y[0], s * d, 1e-5);
+    for (size_t i = 0; i + 1 < n_variants; i++)
+        assert_close(y[n_variants - 1], y[i], s * d, 1e-5);
     for (size_t i = 0; i < n_variants; i++)
         test_free(y[i]);
     test_free(q);
@@ -385,8 +400,12 @@ TEST(layer_norm, agrees_with_scalar_for_every_width)
             for (size_t i = 0; i < n; i++)
                 x[i] += 3.0F; /* a mean far from zero */
             kernels[n_variants - 1].layer_norm_f32(y, x, gamma, has_beta ? beta : NULL, n, eps);
-            kernels[0].layer_norm_f32(x, x, gamma, has_beta ? beta : NULL, n, eps); /* in place */
-            assert_close(y, x, n, n < 3 ? 2e-4 : 1e-5);
+            for (size_t v = 0; v + 1 < n_variants; v++) {
+                float *z = copy(x, n);
+                kernels[v].layer_norm_f32(z, z, gamma, has_beta ? beta : NULL, n, eps);
+                assert_close(y, z, n, n < 3 ? 2e-4 : 1e-5);
+                test_free(z);
+            }
             test_free(x);
             test_free(gamma);
             test_free(beta);
@@ -404,8 +423,12 @@ TEST(softmax, agrees_with_scalar_for_every_width)
         for (size_t i = 0; i < n; i++)
             x[i] *= 40.0F;
         kernels[n_variants - 1].softmax_f32(y, x, n);
-        kernels[0].softmax_f32(x, x, n);
-        assert_close(y, x, n, 1e-6);
+        for (size_t v = 0; v + 1 < n_variants; v++) {
+            float *z = copy(x, n);
+            kernels[v].softmax_f32(z, z, n);
+            assert_close(y, z, n, 1e-6);
+            test_free(z);
+        }
         test_free(x);
         test_free(y);
     }
@@ -486,8 +509,12 @@ TEST(activation, agrees_with_scalar_for_every_width)
         for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
             float *x = numbers(n), *y = numbers(n);
             kernels[n_variants - 1].activate_f32(y, x, n, (qeff_activation)a);
-            kernels[0].activate_f32(x, x, n, (qeff_activation)a);
-            assert_close(y, x, n, 4e-7);
+            for (size_t v = 0; v + 1 < n_variants; v++) {
+                float *z = copy(x, n);
+                kernels[v].activate_f32(z, z, n, (qeff_activation)a);
+                assert_close(y, z, n, 4e-7);
+                test_free(z);
+            }
             test_free(x);
             test_free(y);
         }
@@ -502,8 +529,12 @@ TEST(arithmetic, is_exact_for_every_width)
         for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
             float *a = numbers(n), *b = numbers(n), *y = numbers(n);
             kernels[n_variants - 1].arithmetic_f32(y, a, b, n, (qeff_arithmetic)operation);
-            kernels[0].arithmetic_f32(a, a, b, n, (qeff_arithmetic)operation);
-            assert_memory_equal(y, a, n * sizeof *y);
+            for (size_t v = 0; v + 1 < n_variants; v++) {
+                float *z = copy(a, n);
+                kernels[v].arithmetic_f32(z, z, b, n, (qeff_arithmetic)operation);
+                assert_memory_equal(y, z, n * sizeof *y);
+                test_free(z);
+            }
             test_free(a);
             test_free(b);
             test_free(y);
@@ -527,8 +558,12 @@ TEST(add_row, is_exact_for_every_dtype_and_width)
                 for (size_t i = 0; i < n && dtypes[d] != QEFF_DTYPE_F32; i++)
                     packed[i] = qeff_f32_to_f16(row[i]);
                 kernels[n_variants - 1].add_row_f32(y, packed, n, dtypes[d], is_first != 0);
-                kernels[0].add_row_f32(x, packed, n, dtypes[d], is_first != 0);
-                assert_memory_equal(y, x, n * sizeof *y);
+                for (size_t v = 0; v + 1 < n_variants; v++) {
+                    float *z = copy(x, n);
+                    kernels[v].add_row_f32(z, packed, n, dtypes[d], is_first != 0);
+                    assert_memory_equal(y, z, n * sizeof *y);
+                    test_free(z);
+                }
                 test_free(packed);
                 test_free(row);
                 test_free(x);
@@ -553,8 +588,10 @@ TEST(pool, agrees_with_scalar_for_every_mode_and_width)
                                  .x_stride = n + 3,
                                  .positions = positions};
             kernels[n_variants - 1].pool_f32(y, &p);
-            kernels[0].pool_f32(z, &p);
-            assert_close(y, z, n, 2e-6);
+            for (size_t v = 0; v + 1 < n_variants; v++) {
+                kernels[v].pool_f32(z, &p);
+                assert_close(y, z, n, 2e-6);
+            }
             test_free(x);
             test_free(y);
             test_free(z);
@@ -569,12 +606,17 @@ TEST(l2_normalize, agrees_with_scalar_and_keeps_zero)
     for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
         float *x = numbers(n), *y = numbers(n);
         kernels[n_variants - 1].l2_normalize_f32(y, x, n, 1e-12F);
-        kernels[0].l2_normalize_f32(x, x, n, 1e-12F);
-        assert_close(y, x, n, 1e-6);
-        for (size_t i = 0; i < n; i++)
-            x[i] = 0.0F;
-        kernels[0].l2_normalize_f32(y, x, n, 1e-12F);
-        assert_memory_equal(y, x, n * sizeof *y);
+        for (size_t v = 0; v + 1 < n_variants; v++) {
+            float *z = copy(x, n), *zeros = copy(x, n);
+            kernels[v].l2_normalize_f32(z, z, n, 1e-12F);
+            assert_close(y, z, n, 1e-6);
+            for (size_t i = 0; i < n; i++)
+                zeros[i] = 0.0F;
+            kernels[v].l2_normalize_f32(z, zeros, n, 1e-12F);
+            assert_memory_equal(z, zeros, n * sizeof *z);
+            test_free(z);
+            test_free(zeros);
+        }
         test_free(x);
         test_free(y);
     }

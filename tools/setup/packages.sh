@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 # run: compiler, build tools, the two libraries that libqeff links, Python to fetch the model.
 run="gcc libc6-dev cmake ninja-build pkg-config libjansson-dev libssl-dev python3 python3-venv"
-test="libcmocka-dev g++ clang-format mandoc"
+test="libcmocka-dev libsimde-dev g++ clang-format mandoc"
 check="clang libclang-rt-14-dev"
 
 names=""

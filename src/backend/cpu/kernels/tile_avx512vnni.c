@@ -6,13 +6,18 @@
  * multiplication and a multiply-add an element.
  *
  * The instruction is written out: for the intrinsic, gcc 12 copies each sum before it is added to,
- * runs out of registers and spills a third of them in the loop. */
+ * runs out of registers and spills a third of them in the loop. Tests build this for processors
+ * without the instruction, where the intrinsic is emulated. */
 #include <immintrin.h>
 
 static inline __m512i dot(__m512i sum, __m512i x, __m512i w)
 {
+#if defined(__AVX512VNNI__)
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
     return sum;
+#else
+    return _mm512_dpbusd_epi32(sum, x, w);
+#endif
 }
 
 #define ACCUMULATOR    __m512i
