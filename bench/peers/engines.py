@@ -1,13 +1,23 @@
-"""The engines that peers.py compares: each is made from a model folder and gives unit vectors for a list of token id
-lists, in fp32 on a given number of threads. Those that are faster so (`sorts`) get a ragged batch sorted and cut into calls, each
-padded to its longest sequence."""
-import ctypes
-import json
-import subprocess
-import sys
+"""The engines that are compared: each is made from a Setup and gives unit vectors for a list of token id lists. Those
+that are faster so (`sorts`) get a ragged batch sorted and cut into calls, each padded to its longest sequence."""
+import functools
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+import convert
+from qeff import Qeff
+
+
+@dataclass
+class Setup:
+    """Build folder, model folder, folder of converted models, threads that compute."""
+    build: Path
+    model: Path
+    work: Path
+    threads: int
 
 
 def pad(batch):
@@ -20,89 +30,24 @@ def pad(batch):
     return ids, mask
 
 
-def pool(states, mask):
-    """Mean over the tokens of each row, scaled to unit length, as the model's modules say."""
-    vectors = np.einsum("blh,bl->bh", states, mask.astype(np.float32)) / mask.sum(1, keepdims=True)
+def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-class Embeddings(ctypes.Structure):
-    _fields_ = [("count", ctypes.c_size_t), ("dim", ctypes.c_size_t), ("values", ctypes.POINTER(ctypes.c_float))]
-
-
-class Error(ctypes.Structure):
-    _fields_ = [("code", ctypes.c_int), ("message", ctypes.c_char * 1024), ("hint", ctypes.c_char * 256)]
-
-
-class Options(ctypes.Structure):
-    """qeff_auto_model_options up to n_threads, and room for what follows."""
-    _fields_ = [("pooling", ctypes.c_char_p), ("normalize", ctypes.c_int), ("with_token_type_ids", ctypes.c_bool),
-                ("target", ctypes.c_char_p), ("n_threads", ctypes.c_int), ("rest", ctypes.c_char * 256)]
-
-
-class Qeff:
-    sorts = False
-
-    def __init__(self, build, model, work, threads):
-        self.lib = ctypes.CDLL(str(build / "src/libqeff.so"))
-        self.lib.qeff_version.restype = self.lib.qeff_cpu_level.restype = ctypes.c_char_p
-        self.version = f"{self.lib.qeff_version().decode()}, {self.lib.qeff_cpu_level().decode()}"
-        self.error, self.model = Error(), ctypes.c_void_p()
-        options = Options(n_threads=threads)
-        self.check(self.lib.qeff_auto_model_from_pretrained(str(model).encode(), ctypes.byref(options),
-                                                            ctypes.byref(self.model), ctypes.byref(self.error)))
-
-    def check(self, status):
-        if status:
-            raise RuntimeError(self.error.message.decode())
-
-    def prepare(self, batch):
-        ids = np.concatenate([np.asarray(s, np.int64) for s in batch])
-        offsets = np.concatenate([[0], np.cumsum([len(s) for s in batch])]).astype(np.uint64)
-        return ids, offsets
-
-    def run(self, prepared):
-        ids, offsets = prepared
-        out = ctypes.POINTER(Embeddings)()
-        self.check(self.lib.qeff_auto_model_encode_ids(
-            self.model, ids.ctypes.data_as(ctypes.c_void_p), offsets.ctypes.data_as(ctypes.c_void_p),
-            ctypes.c_size_t(len(offsets) - 1), None, ctypes.byref(out), ctypes.byref(self.error)))
-        e = out.contents
-        vectors = np.ctypeslib.as_array(e.values, (e.count, e.dim)).copy()
-        self.lib.qeff_embeddings_destroy(out)
-        return vectors
-
-    def probe(self, threads):
-        """FLOP/s of the multiply-adds that the cores do now."""
-        flops = ctypes.c_double()
-        self.check(self.lib.qeff_cpu_probe(ctypes.c_int(threads), ctypes.c_double(0.01), ctypes.byref(flops),
-                                           ctypes.byref(self.error)))
-        return flops.value
-
-
-def export(build, model, work):
-    """The file that qeff export writes: ids and mask to vectors, opset 17, plain operators."""
-    path = work / "export.path"
-    if not path.exists():
-        done = subprocess.run([build / "cli/qeff", "export", model, "-o", work / "onnx"], check=True,
-                              stdout=subprocess.PIPE, text=True)
-        path.write_text(done.stdout.strip())
-    return Path(path.read_text())
+def pool(states, mask):
+    """Mean over the tokens of each row, scaled to unit length, as the model's modules say."""
+    return unit(np.einsum("blh,bl->bh", states, mask.astype(np.float32)) / mask.sum(1, keepdims=True))
 
 
 class OnnxRuntime:
     sorts = True
 
-    def __init__(self, build, model, work, threads):
+    def __init__(self, setup, file=convert.exported):
         import onnxruntime
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.intra_op_num_threads, options.inter_op_num_threads = setup.threads, 1
         self.version = onnxruntime.__version__
-        self.session = onnxruntime.InferenceSession(str(self.file(build, model, work)), options,
-                                                    providers=["CPUExecutionProvider"])
-
-    def file(self, build, model, work):
-        return export(build, model, work)
+        self.session = onnxruntime.InferenceSession(str(file(setup)), options, providers=["CPUExecutionProvider"])
 
     def prepare(self, batch):
         ids, mask = pad(batch)
@@ -112,63 +57,16 @@ class OnnxRuntime:
         return self.session.run(None, prepared)[0]
 
 
-def torch_model(model):
-    """BERT with its pooling, as sentence-transformers runs it."""
-    import torch
-    import transformers
-    inner = transformers.AutoModel.from_pretrained(model, dtype=torch.float32, attn_implementation="sdpa").eval()
-
-    class Encoder(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = inner
-
-        def forward(self, input_ids, attention_mask):
-            states = self.inner(input_ids=input_ids, attention_mask=attention_mask)[0]
-            mask = attention_mask.unsqueeze(-1).to(states.dtype)
-            vectors = (states * mask).sum(1) / mask.sum(1)
-            return torch.nn.functional.normalize(vectors, p=2, dim=1)
-
-    return Encoder().eval()
-
-
-class OnnxRuntimeFused(OnnxRuntime):
-    """With the fusions for BERT that onnxruntime's own optimizer makes out of PyTorch's export."""
-
-    def file(self, build, model, work):
-        path = work / "fused.onnx"
-        if path.exists():
-            return path
-        import torch
-        from onnxruntime.transformers import optimizer
-        config = json.loads((model / "config.json").read_text())
-        encoder = torch_model(model)
-        encoder.inner.set_attn_implementation("eager")
-        ids = torch.randint(1000, 2000, (2, 16))
-        mask = torch.ones_like(ids)
-        mask[1, 10:] = 0
-        axes = {name: {0: "batch", 1: "length"} for name in ("input_ids", "attention_mask")}
-        torch.onnx.export(encoder, (ids, mask), str(work / "torch.onnx"), input_names=list(axes), output_names=["vectors"],
-                          dynamic_axes=axes | {"vectors": {0: "batch"}}, opset_version=17, dynamo=False)
-        fused = optimizer.optimize_model(str(work / "torch.onnx"), model_type="bert", opt_level=0,
-                                         num_heads=config["num_attention_heads"], hidden_size=config["hidden_size"])
-        counts = {k: v for k, v in fused.get_fused_operator_statistics().items() if v}
-        if not counts.get("Attention"):
-            raise RuntimeError(f"the optimizer fused no attention: {counts}")
-        print(f"onnxruntime fused: {counts}", file=sys.stderr)
-        fused.save_model_to_file(str(path))
-        return path
-
-
 class OpenVino:
     sorts = True
 
-    def __init__(self, build, model, work, threads):
+    def __init__(self, setup, file=convert.exported, precision="f32"):
         import openvino
+        path = file(setup)
         self.version = openvino.__version__.split("-")[0]
         compiled = openvino.Core().compile_model(
-            str(export(build, model, work)), "CPU",
-            {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"})
+            str(path / "model.xml" if path.is_dir() else path), "CPU",
+            {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": setup.threads, "INFERENCE_PRECISION_HINT": precision})
         self.request = compiled.create_infer_request()
 
     def prepare(self, batch):
@@ -182,15 +80,13 @@ class OpenVino:
 class CTranslate2:
     sorts = True
 
-    def __init__(self, build, model, work, threads):
+    def __init__(self, setup, compute_type="float32"):
         import ctranslate2
-        folder = work / "ctranslate2"
-        if not folder.exists():
-            ctranslate2.converters.TransformersConverter(str(model)).convert(str(folder))
         self.version = ctranslate2.__version__
         self.storage = ctranslate2.StorageView.from_array
-        self.encoder = ctranslate2.Encoder(str(folder), device="cpu", compute_type="float32", intra_threads=threads,
-                                           inter_threads=1)
+        self.encoder = ctranslate2.Encoder(str(convert.ctranslate2(setup)), device="cpu", compute_type=compute_type,
+                                           intra_threads=setup.threads, inter_threads=1)
+        self.float32 = ctranslate2.DataType.float32
 
     def prepare(self, batch):
         ids, mask = pad(batch)
@@ -198,18 +94,18 @@ class CTranslate2:
 
     def run(self, prepared):
         ids, lengths, mask = prepared
-        out = self.encoder.forward_batch(self.storage(ids), lengths=self.storage(lengths))
-        return pool(np.array(out.last_hidden_state), mask)
+        out = self.encoder.forward_batch(self.storage(ids), lengths=self.storage(lengths)).last_hidden_state
+        return pool(np.array(out if out.dtype == self.float32 else out.to(self.float32)), mask)
 
 
 class Torch:
     sorts = True
 
-    def __init__(self, build, model, work, threads):
+    def __init__(self, setup):
         import torch
-        torch.set_num_threads(threads)
+        torch.set_num_threads(setup.threads)
         self.torch, self.version = torch, torch.__version__
-        self.encoder = torch_model(model)
+        self.encoder = convert.torch_model(setup.model)
 
     def prepare(self, batch):
         return [self.torch.from_numpy(a) for a in pad(batch)]
@@ -219,5 +115,82 @@ class Torch:
             return self.encoder(*prepared).numpy()
 
 
-ENGINES = {"qeff": Qeff, "onnxruntime": OnnxRuntime, "onnxruntime-fused": OnnxRuntimeFused, "openvino": OpenVino,
-           "ctranslate2": CTranslate2, "pytorch": Torch}
+class TorchCompiled(Torch):
+    """Compiled for any shape; that takes about a minute, once a work folder."""
+
+    def __init__(self, setup):
+        super().__init__(setup)
+        if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2":
+            import torch._inductor.config
+            torch._inductor.config.cpp.simdlen = 256
+        self.encoder = self.torch.compile(self.encoder, dynamic=True)
+
+    def run(self, prepared):
+        with self.torch.no_grad():
+            return self.encoder(*prepared).numpy()
+
+
+class LlamaCpp:
+    """Sequences are packed without padding, in calls of at most 512 tokens: attention spans all that a call holds."""
+    sorts = False
+    MOST_TOKENS, MOST_SEQUENCES = 512, 64
+
+    def __init__(self, setup):
+        import llama_cpp
+        self.api, self.version = llama_cpp, llama_cpp.__version__
+        llama_cpp.llama_backend_init()
+        self.loaded = llama_cpp.llama_model_load_from_file(str(convert.model_gguf(setup)).encode(),
+                                                           llama_cpp.llama_model_default_params())
+        options = llama_cpp.llama_context_default_params()
+        options.n_seq_max, options.embeddings = self.MOST_SEQUENCES, True
+        options.n_batch = options.n_ubatch = self.MOST_TOKENS
+        options.n_ctx = self.MOST_SEQUENCES * self.MOST_TOKENS
+        options.n_threads = options.n_threads_batch = setup.threads
+        self.context = llama_cpp.llama_init_from_model(self.loaded, options)
+        self.dim = llama_cpp.llama_model_n_embd(self.loaded)
+
+    def pack(self, sequences):
+        batch = self.api.llama_batch_init(self.MOST_TOKENS, 0, 1)
+        tokens = [(token, position, row) for row, sequence in enumerate(sequences) for position, token in enumerate(sequence)]
+        for at, (token, position, row) in enumerate(tokens):
+            batch.token[at], batch.pos[at], batch.n_seq_id[at], batch.logits[at] = int(token), position, 1, 1
+            batch.seq_id[at][0] = row
+        batch.n_tokens = len(tokens)
+        return batch, len(sequences)
+
+    def prepare(self, batch):
+        parts, size = [[]], 0
+        for sequence in batch:
+            if parts[-1] and (size + len(sequence) > self.MOST_TOKENS or len(parts[-1]) == self.MOST_SEQUENCES):
+                parts.append([])
+                size = 0
+            parts[-1].append(sequence)
+            size += len(sequence)
+        return [self.pack(part) for part in parts]
+
+    def run(self, prepared):
+        found = []
+        for batch, n in prepared:
+            if self.api.llama_encode(self.context, batch):
+                raise RuntimeError("llama_encode failed")
+            found += [np.ctypeslib.as_array(self.api.llama_get_embeddings_seq(self.context, row), (self.dim,)).copy()
+                      for row in range(n)]
+        return unit(np.stack(found))
+
+
+part = functools.partial
+ENGINES = {
+    "qeff": Qeff, "onnxruntime": OnnxRuntime, "onnxruntime-fused": part(OnnxRuntime, file=convert.fused_onnx),
+    "openvino": OpenVino, "ctranslate2": CTranslate2, "pytorch": Torch, "pytorch-compiled": TorchCompiled, "llama.cpp": LlamaCpp,
+    "qeff-int8": part(Qeff, precision="int8"), "qeff-int8-mixed": part(Qeff, precision="int8-mixed"),
+    "onnxruntime-int8": part(OnnxRuntime, file=convert.int8_onnx),
+    "onnxruntime-fused-int8": part(OnnxRuntime, file=convert.fused_int8_onnx),
+    "openvino-int8": part(OpenVino, file=convert.openvino_int8),
+    "ctranslate2-int8": part(CTranslate2, compute_type="int8_float32"),
+    "qeff-bf16": part(Qeff, precision="bf16"), "openvino-bf16": part(OpenVino, precision="bf16"),
+    "ctranslate2-bf16": part(CTranslate2, compute_type="bfloat16"),
+}
+
+
+def precision(name):
+    return next((kind for kind in ("bf16", "int8") if kind in name), "fp32")
