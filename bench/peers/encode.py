@@ -5,6 +5,7 @@ have had all texts after SLICES rounds and every PASS again. qeff gets a slice t
 sentence-transformers by its encode() with batches of 32. The others are what a careful user writes: encode_batch() of
 `tokenizers`, texts sorted by length, batches of 32, each padded to its longest text. Elapsed time counts, from a list of
 str to one array; the engine before gets CALM_S for its spinning threads to go to sleep."""
+import json
 import os
 import sys
 import time
@@ -20,7 +21,8 @@ from rounds import Rounds, held, rotated
 
 SLICES, PASSES, BATCH, MOST_TOKENS = 5, 2, 32, 256
 FP32 = ["qeff", "onnxruntime-fused", "openvino", "ctranslate2", "sentence-transformers"]
-INT8 = ["qeff-int8", "qeff-int8-mixed", "onnxruntime-int8", "onnxruntime-fused-int8", "openvino-int8", "ctranslate2-int8"]
+INT8 = ["qeff-int8", "qeff-int8-mixed", "onnxruntime-int8", "onnxruntime-fused-int8", "openvino-int8", "openvino-int8-bf16",
+        "ctranslate2-int8"]
 BF16 = ["qeff-bf16", "openvino-bf16"]
 
 
@@ -60,8 +62,9 @@ class Pipeline:
         return vectors
 
 
-def slices():
-    lines = texts.sentences()
+def slices(setup):
+    """The texts that measure() wrote down, in SLICES."""
+    lines = json.loads((setup.work / "sentences.json").read_text())
     return [lines[i::SLICES] for i in range(SLICES)]
 
 
@@ -72,7 +75,7 @@ def serve(setup, name, arguments):
     else:
         engine = SentenceTransformers(setup) if name == "sentence-transformers" else Pipeline(setup, name)
     tokenizer = Tokenizer(setup.build, setup.model, setup.work) if name == "qeff" else None
-    parts = slices()
+    parts = slices(setup)
     np.savez(setup.work / f"encode-{name}.npz", vectors=engine.encode(parts[0][:300]))
     order = yield {"version": engine.version}
     while True:
@@ -99,14 +102,15 @@ def cosines(options, labels):
 def measure(options, part):
     threads = 2
     os.sched_setaffinity(0, range(threads))
+    (options.work / "sentences.json").write_text(json.dumps(texts.sentences()))
     names = [name for name in [*FP32, *INT8, *BF16] if not options.engines or name in options.engines]
     children, left_out = start(options, "encode", [(name, name, threads) for name in names])
-    library, sizes = Library(options.build), [len(lines) for lines in slices()]
+    library, sizes = Library(options.build), [len(lines) for lines in slices(options)]
 
     def one_round(number):
-        with held(options.lock):
-            for label in rotated(list(children), number):
-                print(f"  {label}", file=sys.stderr)
+        for label in rotated(list(children), number):
+            print(f"  {label}", file=sys.stderr)
+            with held(options.lock):
                 time.sleep(CALM_S)
                 before = library.probe(threads)
                 seconds = children[label].order({"slice": number % SLICES})["seconds"]

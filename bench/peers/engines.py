@@ -186,11 +186,8 @@ ENGINES = {
     "onnxruntime-int8": part(OnnxRuntime, file=convert.int8_onnx),
     "onnxruntime-fused-int8": part(OnnxRuntime, file=convert.fused_int8_onnx),
     "openvino-int8": part(OpenVino, file=convert.openvino_int8),
+    "openvino-int8-bf16": part(OpenVino, file=convert.openvino_int8, precision="bf16"),  # bf16 in what is not int8
     "ctranslate2-int8": part(CTranslate2, compute_type="int8_float32"),
     "qeff-bf16": part(Qeff, precision="bf16"), "openvino-bf16": part(OpenVino, precision="bf16"),
     "ctranslate2-bf16": part(CTranslate2, compute_type="bfloat16"),
 }
-
-
-def precision(name):
-    return next((kind for kind in ("bf16", "int8") if kind in name), "fp32")

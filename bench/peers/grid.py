@@ -28,7 +28,8 @@ CELLS = [("1 x 8", 1, 8), ("1 x 16", 1, 16), ("1 x 32", 1, 32), ("1 x 128", 1, 1
 RAGGED_PART = 16  # sequences of a padded call where ragged ones are sorted first
 
 FP32 = ["qeff", "onnxruntime", "onnxruntime-fused", "openvino", "ctranslate2", "pytorch", "pytorch-compiled", "llama.cpp"]
-INT8 = ["qeff-int8", "qeff-int8-mixed", "onnxruntime-int8", "onnxruntime-fused-int8", "openvino-int8", "ctranslate2-int8"]
+INT8 = ["qeff-int8", "qeff-int8-mixed", "onnxruntime-int8", "onnxruntime-fused-int8", "openvino-int8", "openvino-int8-bf16",
+        "ctranslate2-int8"]
 BF16 = ["qeff-bf16", "openvino-bf16", "ctranslate2-bf16"]
 ONE_THREAD = " (1 thread)"
 
@@ -160,13 +161,7 @@ def measure(options, part):
         arguments = [entry[0], "cpu" if threads == 1 else "wall"]
         for known, new in zip((children, left_out), start(options, "grid", [entry], arguments, more_environment)):
             known |= new
-    library, clock = Library(options.build), time.process_time if threads == 1 else time.perf_counter
-    config = json.loads((options.model / "config.json").read_text())
-
-    def probe():
-        elapsed, begin = time.perf_counter(), clock()
-        flops = library.probe(threads)
-        return flops * (time.perf_counter() - elapsed) / (clock() - begin)
+    library, config = Library(options.build), json.loads((options.model / "config.json").read_text())
 
     def one_round(number):
         for cell in cells:
@@ -175,15 +170,15 @@ def measure(options, part):
                 for label in rotated(list(children), number):
                     if threads > 1:
                         time.sleep(CALM_S)
-                    before = probe()
+                    before = library.probe(threads)
                     ms = children[label].order({"cell": cell})["ms"]
-                    yield label, cell, [ms, before, probe()]
+                    yield label, cell, [ms, before, library.probe(threads)]
 
     rounds = Rounds(options, part, {"threads": threads, "library": library.digest(), "texts": texts.digest(texts.sentences()),
                                     "versions": {label: child.greeting["version"] for label, child in children.items()}},
                     {"left_out": left_out, "cosines": cosines(options, children, data),
                      "flops": {cell: flops_of(config, batch) for cell, batch in cells.items()}})
-    rounds.run(options.rounds or 7, one_round)
+    rounds.run(options.rounds or (7 if threads == 1 else 5), one_round)
     for child in children.values():
         child.close()
     return rounds.result

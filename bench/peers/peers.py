@@ -4,6 +4,7 @@ import argparse
 import importlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -19,13 +20,14 @@ def main():
         parser.add_argument(name, type=Path)
     parser.add_argument("--part", choices=PARTS, help="one part (default: all, one after the other)")
     parser.add_argument("--rounds", type=int, help="rounds in all, those of earlier calls included")
-    parser.add_argument("--minutes", type=float, default=6.0, help="begin no round that would end later than this")
+    parser.add_argument("--minutes", type=float, default=7.0, help="of one call: it begins no round that would end later")
     parser.add_argument("--again", action="store_true", help="leave out what earlier calls measured")
     parser.add_argument("--engines", type=lambda names: names.split(","), help="only these, separated by commas; for trials")
     parser.add_argument("--results", type=Path, help="folder of the results; where --engines is given not that of the repository")
     parser.add_argument("--docs", action="store_true", help="write the results into docs/performance.md")
     parser.add_argument("--lock", help="file to lock while engines have their turns")
     options = parser.parse_args()
+    options.begin = time.monotonic()
     if not options.part:
         for part in PARTS:
             subprocess.run([sys.executable, "-B", __file__, *sys.argv[1:], "--part", part], check=True)

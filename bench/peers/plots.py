@@ -2,13 +2,15 @@
 
 # qeff is blue, its more exact forms lighter; one colour a peer, lighter for a second form of it.
 COLORS = {"qeff": "#1b6ca8", "qeff-mixed": "#6fa8d6", "onnxruntime": "#d98b2b", "onnxruntime-fused": "#efc27a", "openvino": "#7a5195",
+          "openvino-int8-bf16": "#b79bc9",
           "ctranslate2": "#4f9d69", "pytorch": "#c0504d", "pytorch-compiled": "#e29c99", "llama.cpp": "#8c8c8c",
           "sentence-transformers": "#c0504d", "tokenizers": "#d98b2b", "tokenizers-batch": "#d98b2b", "tokenizers-batch-fast": "#d98b2b"}
 WIDTH, LEFT, PANEL = 960, 56, 330
 
 
 def color(engine):
-    return COLORS.get(engine.split(" ")[0].replace("-int8", "").replace("-bf16", ""), "#888")
+    name = engine.split(" ")[0]
+    return COLORS.get(name) or COLORS.get(name.replace("-int8", "").replace("-bf16", ""), "#888")
 
 
 def text(x, y, what, **more):
@@ -45,14 +47,14 @@ def panel(top, title, engines, cells):
     step, end = scale(max(percent for row in cells.values() for percent, _ in row.values()))
     high, low = top + 52, top + PANEL - 46
     group = (WIDTH - LEFT - 20) / len(cells)
-    bar = (group - 16) / len(engines)
+    bar = min((group - 16) / len(engines), 24)
     parts = [text(LEFT, top + 18, title, font_size=15), *legend(engines, top + 28)]
     for percent in range(0, int(end) + 1, step):
         y = low - (low - high) * percent / end
         parts += [f'<line x1="{LEFT}" x2="{WIDTH - 20}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>',
                   text(LEFT - 6, y + 4, f"{percent} %", text_anchor="end", fill="#555")]
     for i, (cell, row) in enumerate(cells.items()):
-        x = LEFT + i * group + 8
+        x = LEFT + i * group + (group - bar * len(engines)) / 2
         for k, engine in enumerate(engines):
             if engine not in row:
                 continue
@@ -61,7 +63,7 @@ def panel(top, title, engines, cells):
             parts.append(rectangle(x + k * bar, y, bar - 1, low - y, color(engine), tooltip))
             if engine.startswith("qeff"):
                 parts.append(text(x + (k + 0.5) * bar, y - 3, f"{percent:.0f}", text_anchor="middle", font_size=10))
-        parts.append(text(x + (group - 16) / 2, low + 16, cell, text_anchor="middle"))
+        parts.append(text(x + bar * len(engines) / 2, low + 16, cell, text_anchor="middle"))
     return [*parts, text((LEFT + WIDTH) / 2, low + 33, "sequences x tokens of one call", text_anchor="middle", fill="#555")]
 
 

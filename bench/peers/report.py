@@ -61,9 +61,11 @@ def medians(result):
 
 
 def summary(result, unit="samples"):
-    _, n, all_ = steady(result)
+    kept, n, all_ = steady(result)
+    least = min((len(samples) for cells in kept.values() for samples in cells.values()), default=0)
     probes = [p for cells in result["samples"].values() for samples in cells.values() for s in samples for p in s[1:3]]
-    return (f"{about(result)} {result['rounds']} rounds; {n} of {all_} {unit} are left out as unsteady. Probe: median "
+    return (f"{about(result)} {result['rounds']} round{'s' * (result['rounds'] > 1)}; {n} of {all_} {unit} are left out as unsteady, at least {least} of a cell and "
+            f"engine remain. Probe: median "
             f"{statistics.median(probes):.0f}, {min(probes):.0f} to {max(probes):.0f} GFLOP/s. {made_of(result)}")
 
 

@@ -62,10 +62,10 @@ class Rounds:
 
     def run(self, wanted, one_round):
         """Calls one_round(number), which gives samples, until there are as many rounds as wanted or the time is over."""
-        begin, longest = time.monotonic(), 0
+        longest = 0
         while self.result["rounds"] < wanted:
             start = time.monotonic()
-            if start - begin + longest > 60 * self.options.minutes:
+            if start - self.options.begin + longest > 60 * self.options.minutes:
                 print(f"\n{self.result['rounds']} of {wanted} rounds; the same call adds the others", file=sys.stderr)
                 break
             number = self.result["rounds"]

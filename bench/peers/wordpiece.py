@@ -2,6 +2,7 @@
 
 Engines take turns, each with whole passes over a text for BUDGET_S after one that does not count; CPU time, MB of UTF-8
 without line ends. The texts are those of texts.py in pieces of about 100 bytes, and one megabyte of one letter."""
+import json
 import os
 import statistics
 import sys
@@ -60,7 +61,7 @@ class Reference:
 def serve(setup, name, arguments):
     batch = {"tokenizers-batch": "encode_batch", "tokenizers-batch-fast": "encode_batch_fast"}.get(name)
     engine = Qeff(setup) if name == "qeff" else Reference(setup, batch)
-    prepared = {cell: engine.prepare(lines) for cell, lines in contents().items()}
+    prepared = {cell: engine.prepare(lines) for cell, lines in json.loads((setup.work / "tokenize.json").read_text()).items()}
     order = yield {"version": engine.version, "tokens": {cell: engine.count(lines) for cell, lines in prepared.items()}}
     while True:
         lines, seconds, begin = prepared[order["text"]], [], time.perf_counter()
@@ -73,11 +74,13 @@ def serve(setup, name, arguments):
 
 def measure(options, part):
     os.sched_setaffinity(0, {0})
+    lines = contents()
+    (options.work / "tokenize.json").write_text(json.dumps(lines))
     children, left_out = start(options, "wordpiece", [(name, name, 1) for name in ENGINES if not options.engines or name in options.engines])
     counts = {label: child.greeting["tokens"] for label, child in children.items()}
     if any(found != counts["qeff"] for found in counts.values()):
         print(f"the numbers of tokens differ: {counts}", file=sys.stderr)
-    library, lines = Library(options.build), contents()
+    library = Library(options.build)
 
     def one_round(number):
         for cell in lines:
