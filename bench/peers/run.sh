@@ -5,7 +5,7 @@
 #
 # BUILD is a build folder with libqeff.so and the program qeff; MODEL a folder such as all-MiniLM-L6-v2. Installs
 # the peers into a virtual environment (PEERS_VENV, default build/peers/venv) on the first call, converts the model
-# for each of them (PEERS_WORK, default build/peers/work), measures, keeps the samples in bench/peers/results, prints
+# for each of them (PEERS_WORK, default build/peers/ and the model's name), measures, keeps the samples in bench/peers/results, prints
 # the table, and with --docs writes the part of docs/performance.md between its marks and the plot beside it. Without
 # --part, all parts are measured one after the other. A part takes up to 8 minutes; one that was stopped goes on with the
 # same call, and --again begins anew. A peer that cannot be installed or loaded is named and left out.
@@ -19,7 +19,7 @@ fi
 build=$(cd "$1" && pwd) model=$(cd "$2" && pwd)
 shift 2
 venv=${PEERS_VENV:-$root/build/peers/venv}
-work=${PEERS_WORK:-$root/build/peers/work}
+work=${PEERS_WORK:-$root/build/peers/$(basename "$model")}
 mkdir -p "$work"
 if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
     [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
