@@ -41,7 +41,7 @@ static const cli_option options[] = {
      .offset = MEMBER(threads),
      .value_name = "LIST",
      .fallback = "1",
-     .help = "threads that compute"},
+     .help = "threads that compute, no more than can run at once"},
     {.name = "milliseconds",
      .kind = CLI_COUNT,
      .offset = MEMBER(milliseconds),
@@ -144,6 +144,16 @@ static void note_left_out(const bench_grid *grid)
                      grid->lengths[l]);
 }
 
+/* Before minutes of measuring. */
+static qeff_status check_threads(const bench_grid *grid, qeff_error *err)
+{
+    qeff_status status = QEFF_OK;
+    double flops = 0;
+    for (size_t t = 0; t < grid->n_threads && !status; t++)
+        status = qeff_cpu_probe((int)grid->threads[t], 1e-4, &flops, err);
+    return status;
+}
+
 /* Everything that is printed comes at once, after the last thing that can fail. A trace's file was
  * opened before the measurement: minutes must not end at a path that cannot be written. */
 static qeff_status
@@ -186,7 +196,8 @@ measure(const cli_command *command, const bench_values *v, const char *model, be
                                      .trace = v->trace ? &trace : NULL,
                                      .skips_long = !v->lengths,
                                      .progress = &progress};
-    qeff_status status = bench_grid_fill(grid, &err);
+    qeff_status status = check_threads(grid, &err);
+    if (!status) status = bench_grid_fill(grid, &err);
     if (!status && v->trace) status = cli_output_open(&trace_file, v->trace, &err);
     if (!status) status = bench_measure(&settings, grid, &err);
     cli_progress_end(&progress);

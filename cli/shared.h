@@ -50,7 +50,7 @@ extern const char *const cli_precisions[];
         .name = "threads", .kind = CLI_COUNT, .offset = offsetof(type, threads),                   \
         .value_name = "N", .min = 1, .max = CLI_THREADS_MAX, .variable = "QEFF_THREADS",           \
         .fallback = "as many as can run at once",                                                  \
-        .help = "threads that compute; never changes a result"                                     \
+        .help = "threads that compute, no more than can run at once; never changes a result"       \
     }
 #define CLI_OPTION_INPUT(type)                                                                     \
     {                                                                                              \

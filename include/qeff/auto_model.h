@@ -33,7 +33,7 @@ typedef struct qeff_auto_model_options {
     /** In which numbers the products with weights are computed: "fp32"; "bf16"; "int8", the
      * fastest; "int8-mixed", between them. NULL: fp32, or what a program was compiled with. */
     const char *precision;
-    int n_threads;                 /**< 0: as many as can run at once here */
+    int n_threads;                 /**< 0: as many as can run at once here; more are refused */
     bool no_cache;                 /**< neither read nor write the program cache */
     const qeff_progress *progress; /**< NULL: silent; must outlive the model */
 } qeff_auto_model_options;

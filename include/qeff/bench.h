@@ -11,7 +11,7 @@ extern "C" {
 
 /** Counts the fused multiply-adds in f32 that `n_threads` cores do now, at the level in force: the
  * ceiling of a matrix product. Time it beside each sample, since clocks drift.
- * @param n_threads  1 to 1024
+ * @param n_threads  1 to as many as can run at once here
  * @param seconds    how long, at least; 0.002 is enough
  * @param flops      receives floating-point operations a second of all threads together, two a
  *                   multiply-add

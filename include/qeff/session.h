@@ -16,11 +16,12 @@ typedef struct qeff_session qeff_session;
 
 /** Zero-initialise, then set what differs: zero always means the default. */
 typedef struct qeff_session_options {
-    int n_threads; /**< worker threads; 0: as many as can run at once here */
+    int n_threads; /**< threads that work, the caller's included; 0: as many as can run at once
+                    here, which is what the affinity mask and the control group's quota allow */
 } qeff_session_options;
 
 /** Creates a session; the caller owns `*out`.
- * @return QEFF_ERR_INVALID (more threads than 1024 or fewer than 0), QEFF_ERR_NO_MEMORY,
+ * @return QEFF_ERR_INVALID (more threads than can run at once here), QEFF_ERR_NO_MEMORY,
  *         QEFF_ERR_DEVICE; `*out` is NULL then */
 QEFF_API QEFF_MUST_CHECK qeff_status qeff_session_create(const qeff_program *program,
                                                          const qeff_session_options *options,

@@ -84,7 +84,7 @@ load(qeff_auto_model *m, const char *path, const qeff_auto_model_options *option
 {
     m->progress = options->progress;
     m->base.no_cache = options->no_cache;
-    m->n_threads = options->n_threads;
+    QEFF_TRY(qeff_cpu_choose_threads(options->n_threads, &m->n_threads, err));
     m->wants_unit_length = options->normalize == QEFF_TOGGLE_ON;
     m->compile.progress = options->progress;
     QEFF_TRY(qeff_compile_precision(options->precision, &m->compile.precision, err));

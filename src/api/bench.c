@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-enum { ROUNDS = 4096, THREADS_MAX = 1024 }; /* some microseconds between looks at the clock */
+enum { ROUNDS = 4096 }; /* some microseconds between looks at the clock */
 
 typedef struct probe_run {
     qeff_probe probe;
@@ -43,10 +43,11 @@ qeff_status qeff_cpu_probe(int n_threads, double seconds, double *flops, qeff_er
     unsigned flags = 0;
     qeff_thread_pool *pool = NULL;
     *flops = 0;
-    if (n_threads < 1 || n_threads > THREADS_MAX || !(seconds > 0 && seconds <= 3600))
+    if (n_threads < 1 || !(seconds > 0 && seconds <= 3600))
         return qeff_fail(err, QEFF_ERR_INVALID,
-                         "probe: expected 1 to %d threads and up to an hour, found %d and %g s",
-                         THREADS_MAX, n_threads, seconds);
+                         "probe: expected threads and up to an hour, found %d and %g s", n_threads,
+                         seconds);
+    QEFF_TRY(qeff_cpu_choose_threads(n_threads, &n_threads, err));
     QEFF_TRY(qeff_cpu_detect(&flags, err));
     QEFF_TRY(qeff_thread_pool_create(n_threads, &pool, err));
     probe_run p = {.probe = qeff_probe_for(flags), .duration_ns = (int64_t)(1e9 * seconds)};

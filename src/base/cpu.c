@@ -9,8 +9,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -75,17 +77,89 @@ const char *qeff_cpu_level(void)
     return qeff_cpu_level_name(flags);
 }
 
-/* cgroup 2: "max 100000" or "200000 100000" (quota and period in microseconds). */
-static int quota_threads(void)
+/* --- quotas -------------------------------------------------------------------------------------
+ */
+
+enum { MEMBERSHIP_MAX = 4096, FOLDER_MAX = 8192, LINE_MAX_BYTES = 64 };
+
+/* First line of a file of the group. */
+static bool read_line(const char *folder, const char *name, char line[LINE_MAX_BYTES])
 {
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    long quota = 0, period = 0;
-    int n = 0;
-    if (!file) return 0;
-    if (fscanf(file, "%ld %ld", &quota, &period) == 2 && quota > 0 && period > 0)
-        n = (int)((quota + period - 1) / period);
+    char path[FOLDER_MAX + 32];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    const bool is_read = fgets(line, LINE_MAX_BYTES, file) != NULL;
     (void)fclose(file);
-    return n;
+    return is_read;
+}
+
+/* Whole cores that a group may use, at least one; 0: no limit. A thread that the system stops for
+ * what is left of a period holds up those that wait for it, so part of a core is none. The files
+ * hold microseconds of all cores, and of the period: "max 100000" or "200000 100000". */
+static int quota_of_folder(const char *folder, bool is_version_1)
+{
+    char line[LINE_MAX_BYTES];
+    long long limit = 0, period = 0;
+    if (is_version_1) {
+        if (!read_line(folder, "cpu.cfs_quota_us", line) || sscanf(line, "%lld", &limit) != 1 ||
+            !read_line(folder, "cpu.cfs_period_us", line) || sscanf(line, "%lld", &period) != 1)
+            return 0;
+    } else if (!read_line(folder, "cpu.max", line) ||
+               sscanf(line, "%lld %lld", &limit, &period) != 2) {
+        return 0;
+    }
+    if (limit <= 0 || period <= 0) return 0;
+    const long long n = limit / period;
+    return n < 1 ? 1 : n > INT_MAX ? INT_MAX : (int)n;
+}
+
+/* The least of a group and all above it: `folder` ends in the group's path, which begins at
+ * `root_size`. In a container the path may be that of the host, and its folders missing. */
+static int quota_of_path(char *folder, size_t root_size, bool is_version_1)
+{
+    int least = 0;
+    for (;;) {
+        const int n = quota_of_folder(folder, is_version_1);
+        if (n > 0 && (least == 0 || n < least)) least = n;
+        char *slash = strrchr(folder + root_size, '/');
+        if (!slash) return least;
+        *slash = '\0';
+    }
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    const size_t size = strlen(word);
+    for (const char *at = list; at[0] != '\0'; at += strcspn(at, ","), at += at[0] == ',')
+        if (strncmp(at, word, size) == 0 && (at[size] == ',' || at[size] == '\0')) return true;
+    return false;
+}
+
+int qeff_cpu_quota(const char *membership, const char *root)
+{
+    char line[MEMBERSHIP_MAX], folder[FOLDER_MAX];
+    int least = 0;
+    FILE *file = fopen(membership, "re");
+    if (!file) return 0;
+    while (fgets(line, sizeof line, file)) { /* hierarchy:controllers:path */
+        char *controllers = strchr(line, ':');
+        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path) continue;
+        *path++ = '\0';
+        path[strcspn(path, "\n")] = '\0';
+        controllers++;
+        const bool is_version_1 = has_word(controllers, "cpu");
+        if (!is_version_1 && controllers[0] != '\0') continue;
+        const int root_size =
+            snprintf(folder, sizeof folder, "%s%s", root, is_version_1 ? "/cpu" : "");
+        if (root_size < 0 || root_size >= FOLDER_MAX - MEMBERSHIP_MAX) continue;
+        (void)snprintf(folder + root_size, sizeof folder - (size_t)root_size, "%s", path);
+        const int n = quota_of_path(folder, (size_t)root_size, is_version_1);
+        if (n > 0 && (least == 0 || n < least)) least = n;
+    }
+    (void)fclose(file);
+    return least;
 }
 
 int qeff_cpu_threads(void)
@@ -94,7 +168,20 @@ int qeff_cpu_threads(void)
     CPU_ZERO(&set);
     int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
                                                         : (int)sysconf(_SC_NPROCESSORS_ONLN);
-    const int quota = quota_threads();
+    const int quota = qeff_cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     if (quota > 0 && quota < n) n = quota;
-    return n < 1 ? 1 : n;
+    return n < 1 ? 1 : n > QEFF_CPU_THREADS_MAX ? QEFF_CPU_THREADS_MAX : n;
+}
+
+qeff_status qeff_cpu_choose_threads(int wanted, int *n_threads, qeff_error *err)
+{
+    const int most = qeff_cpu_threads();
+    *n_threads = wanted ? wanted : most;
+    if (wanted < 0)
+        return qeff_fail(err, QEFF_ERR_INVALID, "threads: expected 1 to %d, found %d", most,
+                         wanted);
+    if (wanted <= most) return QEFF_OK;
+    return qeff_fail(err, QEFF_ERR_INVALID,
+                     "threads: expected at most %d, since no more can run at once here, found %d",
+                     most, wanted);
 }

@@ -20,7 +20,20 @@ qeff_status qeff_cpu_detect(unsigned *flags, qeff_error *err);
 /** The level's name for a set of flags: "scalar", "avx2" or "avx512". */
 const char *qeff_cpu_level_name(unsigned flags);
 
+enum { QEFF_CPU_THREADS_MAX = 1024 };
+
 /** Threads that can run at once: the affinity mask, cut to the control group's quota; >= 1. */
 int qeff_cpu_threads(void);
+
+/** `wanted`, or as many as can run at once where it is 0.
+ * @return QEFF_ERR_INVALID for a negative number, and for more than can run at once: they would
+ *         wait for one another */
+qeff_status qeff_cpu_choose_threads(int wanted, int *n_threads, qeff_error *err);
+
+/** Whole cores that the control groups of a process leave it, of version 1 or 2, those above its
+ * own included; at least 1, or 0 where there is no limit.
+ * @param membership  such as "/proc/self/cgroup"
+ * @param root        such as "/sys/fs/cgroup" */
+int qeff_cpu_quota(const char *membership, const char *root);
 
 #endif /* BASE_CPU_H */

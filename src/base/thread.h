@@ -31,11 +31,18 @@ void qeff_thread_pool_destroy(qeff_thread_pool *pool);
 
 int qeff_thread_pool_size(const qeff_thread_pool *pool);
 
+/** One piece of a step; `member` in [0, n_threads) is who does it, 0 the caller. */
+typedef void (*qeff_thread_piece)(void *ctx, int member, size_t step, size_t piece);
+
 /** Runs the job on every member and returns when all are done. One caller at a time. Does not
- * allocate. Workers spin for about 50 us between jobs, then sleep. */
+ * allocate. Who waits, a worker between jobs also, spins for about 50 us, then sleeps. */
 void qeff_thread_pool_run(qeff_thread_pool *pool, qeff_thread_job job, void *ctx);
 
-/** Inside a job: waits until every member has arrived. */
-void qeff_thread_pool_barrier(qeff_thread_pool *pool);
+/** Runs `n_steps` steps of `n_pieces` pieces each. The members that come take the pieces one by
+ * one; a step begins when the one before is done. Returns when the last one is, without waiting for
+ * members that hold no piece. One caller at a time; does not allocate.
+ * @param n_steps, n_pieces  their product is below 2^32 - 1 */
+void qeff_thread_pool_share(qeff_thread_pool *pool, size_t n_steps, size_t n_pieces,
+                            qeff_thread_piece piece, void *ctx);
 
 #endif /* BASE_THREAD_H */

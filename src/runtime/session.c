@@ -13,7 +13,7 @@
 
 #include <stdatomic.h>
 
-enum { SYMBOLS_MAX = 16, IO_MAX = 32, THREADS_MAX = 1024 };
+enum { SYMBOLS_MAX = 16, IO_MAX = 32 };
 
 struct qeff_session {
     const qeff_program *program;
@@ -41,14 +41,11 @@ static bool find_binding(const bindings *b, const char *name, int64_t *size)
 qeff_status qeff_session_create(const qeff_program *program, const qeff_session_options *options,
                                 qeff_session **out, qeff_error *err)
 {
-    int n_threads = options ? options->n_threads : 0;
+    int n_threads = 0;
     *out = NULL;
-    if (n_threads < 0 || n_threads > THREADS_MAX)
-        return qeff_fail(err, QEFF_ERR_INVALID, "threads: expected 0 to %d, found %d", THREADS_MAX,
-                         n_threads);
+    QEFF_TRY(qeff_cpu_choose_threads(options ? options->n_threads : 0, &n_threads, err));
     if (program->n_inputs > IO_MAX || program->n_outputs > IO_MAX)
         return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "over %d inputs or outputs", IO_MAX);
-    if (n_threads == 0) n_threads = qeff_cpu_threads();
     qeff_session *session = qeff_alloc_zeroed(sizeof *session);
     if (!session) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
     session->program = program;

@@ -1,4 +1,5 @@
 /* bench_test.c - encoding from ids, reports of steps, the probe. */
+#include "base/cpu.h"
 #include "test.h"
 
 #include <math.h>
@@ -138,7 +139,8 @@ TEST(profile, counts_the_operations_of_the_products_for_any_number_of_threads)
 {
     const double per_token = 2.0 * (16 * 48 + 16 * 16 + 16 * 24 + 24 * 16);
     const double expected = 11 * per_token + 4.0 * 16 * (3 * 3 + 6 * 6 + 2 * 2);
-    for (int n_threads = 1; n_threads <= THREADS_MAX; n_threads += 3) {
+    const int most = qeff_cpu_threads() < THREADS_MAX ? qeff_cpu_threads() : THREADS_MAX;
+    for (int n_threads = 1; n_threads <= most; n_threads++) {
         events *e = profile_one_call(n_threads);
         assert_true(fabs(sum_flops(e) - expected) < 1e-6 * expected);
         free(e);
@@ -151,8 +153,10 @@ TEST(probe, counts_and_refuses_no_threads_and_no_time)
     double flops = 0;
     ASSERT_OK(qeff_cpu_probe(1, 0.001, &flops, &err));
     assert_true(flops > 1e6);
-    ASSERT_OK(qeff_cpu_probe(2, 0.001, &flops, &err));
+    ASSERT_OK(qeff_cpu_probe(qeff_cpu_threads(), 0.001, &flops, &err));
     assert_true(flops > 1e6);
+    ASSERT_FAILS(qeff_cpu_probe(qeff_cpu_threads() + 1, 0.001, &flops, &err), QEFF_ERR_INVALID,
+                 "threads: expected at most");
     ASSERT_FAILS(qeff_cpu_probe(0, 0.001, &flops, &err), QEFF_ERR_INVALID, "found 0");
     ASSERT_FAILS(qeff_cpu_probe(1, (double)NAN, &flops, &err), QEFF_ERR_INVALID, "probe");
 }

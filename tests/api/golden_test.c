@@ -1,5 +1,6 @@
 /* golden_test.c - numbers end to end: the checkpoints and folders of tests/golden, loaded,
  * compiled and run by the public API alone, against what the reference computed for them. */
+#include "base/cpu.h"
 #include "test.h"
 
 #include <dirent.h>
@@ -190,7 +191,8 @@ TEST(encode, gives_the_same_bits_for_any_batch_order_and_thread_count)
     for (size_t i = 0; i < texts.n; i++)
         alone[i] = encode(model, &texts.items[i], 1, 1);
     qeff_auto_model_destroy(model);
-    for (int threads = 1; threads <= 4; threads++) {
+    const int most = qeff_cpu_threads() < 4 ? qeff_cpu_threads() : 4;
+    for (int threads = 1; threads <= most; threads++) {
         qeff_error err = {0};
         const qeff_auto_model_options o = {.n_threads = threads, .no_cache = true};
         ASSERT_OK(qeff_auto_model_from_pretrained(folder, &o, &model, &err));

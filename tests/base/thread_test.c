@@ -1,9 +1,12 @@
-/* thread_test.c - the pool: every member runs every job once, and barriers hold. */
+/* thread_test.c - the pool: every member runs every job once, pieces are shared in order, and
+ * nobody sleeps on. */
 #include "base/thread.h"
 
 #include "base/support.h"
 
+#include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 enum { THREADS_MAX = 8 };
 
@@ -13,7 +16,6 @@ typedef struct tally {
     atomic_int n_calls[THREADS_MAX];
     atomic_int n_wrong;
     int n_threads;
-    atomic_int phase_count;
     qeff_thread_pool *pool;
 } tally;
 
@@ -44,30 +46,98 @@ TEST(thread_pool, runs_every_job_once_on_every_member)
     }
 }
 
-/* In each phase all members add one; after the barrier everyone must see the sum. */
-static void count_phases(void *ctx, int index, int n_threads)
+enum { STEPS = 200, PIECES = 5 };
+
+typedef struct share {
+    atomic_int n_taken[STEPS][PIECES];
+    atomic_int n_finished; /* pieces */
+    atomic_int n_wrong;
+    int n_threads;
+    int last_step; /* plain memory that every piece reads and piece 0 writes in another step */
+} share;
+
+static void take_piece(void *ctx, int member, size_t step, size_t piece)
 {
-    tally *t = ctx;
-    (void)index;
-    for (int phase = 1; phase <= 200; phase++) {
-        atomic_fetch_add(&t->phase_count, 1);
-        qeff_thread_pool_barrier(t->pool);
-        if (atomic_load(&t->phase_count) != phase * n_threads) atomic_fetch_add(&t->n_wrong, 1);
-        qeff_thread_pool_barrier(t->pool);
-    }
+    share *s = ctx;
+    atomic_fetch_add(&s->n_taken[step][piece], 1);
+    const int finished = atomic_load(&s->n_finished);
+    if (member < 0 || member >= s->n_threads || finished < (int)step * PIECES ||
+        finished >= (int)(step + 1) * PIECES)
+        atomic_fetch_add(&s->n_wrong, 1);
+    if (step % 2 == 0 && piece == 0) s->last_step = (int)step;
+    if (step % 2 == 1 && s->last_step != (int)step - 1) atomic_fetch_add(&s->n_wrong, 1);
+    atomic_fetch_add(&s->n_finished, 1);
 }
 
-TEST(thread_pool, barrier_waits_for_everyone)
+TEST(thread_pool, shares_each_piece_once_and_steps_in_order)
 {
     (void)state_;
     for (int n = 1; n <= THREADS_MAX; n++) {
-        tally t = {.n_threads = n};
-        ASSERT_OK(qeff_thread_pool_create(n, &t.pool, &err));
-        qeff_thread_pool_run(t.pool, count_phases, &t);
-        assert_int_equal(atomic_load(&t.n_wrong), 0);
-        assert_int_equal(atomic_load(&t.phase_count), 200 * n);
-        qeff_thread_pool_destroy(t.pool);
+        qeff_thread_pool *pool = NULL;
+        ASSERT_OK(qeff_thread_pool_create(n, &pool, &err));
+        for (int round = 0; round < 10; round++) {
+            share s = {.n_threads = n};
+            qeff_thread_pool_share(pool, STEPS, PIECES, take_piece, &s);
+            assert_int_equal(atomic_load(&s.n_wrong), 0);
+            assert_int_equal(atomic_load(&s.n_finished), STEPS * PIECES);
+            for (int i = 0; i < STEPS * PIECES; i++)
+                assert_int_equal(atomic_load(&s.n_taken[i / PIECES][i % PIECES]), 1);
+        }
+        qeff_thread_pool_destroy(pool);
     }
+}
+
+static void add_piece(void *ctx, int member, size_t step, size_t piece)
+{
+    int *sums = ctx; /* on the caller's stack, which is gone when the call is over */
+    (void)member;
+    sums[piece] += (int)step;
+}
+
+/* Members come late for most of these, and must not touch what was of an earlier call. */
+TEST(thread_pool, shares_many_short_jobs)
+{
+    (void)state_;
+    qeff_thread_pool *pool = NULL;
+    ASSERT_OK(qeff_thread_pool_create(4, &pool, &err));
+    for (size_t i = 0; i < 20000; i++) {
+        int sums[3] = {0};
+        const size_t n_steps = i % 4;
+        qeff_thread_pool_share(pool, n_steps, 1 + i % 3, add_piece, sums);
+        for (size_t p = 0; p < 3; p++)
+            assert_int_equal(sums[p], p <= i % 3 && n_steps ? (n_steps - 1) * n_steps / 2 : 0);
+    }
+    qeff_thread_pool_destroy(pool);
+}
+
+static void release(void *ctx, int member, size_t step, size_t piece)
+{
+    atomic_bool *is_released = ctx;
+    const struct timespec pause = {.tv_nsec = 2000000}; /* long enough for the others to park */
+    (void)member;
+    (void)piece;
+    if (step == 1) {
+        (void)nanosleep(&pause, NULL);
+        atomic_store(is_released, true);
+    }
+}
+
+TEST(thread_pool, wakes_members_that_parked)
+{
+    (void)state_;
+    qeff_thread_pool *pool = NULL;
+    const struct timespec pause = {.tv_nsec = 1000000};
+    ASSERT_OK(qeff_thread_pool_create(3, &pool, &err));
+    for (int i = 0; i < 50; i++) {
+        tally t = {.n_threads = 3};
+        atomic_bool is_released = false;
+        (void)nanosleep(&pause, NULL); /* between jobs */
+        qeff_thread_pool_run(pool, count_calls, &t);
+        assert_int_equal(atomic_load(&t.n_calls[2]), 1);
+        qeff_thread_pool_share(pool, 3, 1, release, &is_released); /* between steps */
+        assert_true(atomic_load(&is_released));
+    }
+    qeff_thread_pool_destroy(pool);
 }
 
 /* Jobs see what the caller wrote before, and the caller sees what they wrote. */
@@ -120,7 +190,9 @@ TEST(thread_pool, does_not_allocate_while_it_runs)
     bool was_injected = false;
     ASSERT_OK(qeff_thread_pool_create(2, &t.pool, &err));
     test_allocator_arm(1);
+    share s = {.n_threads = 2};
     qeff_thread_pool_run(t.pool, count_calls, &t);
+    qeff_thread_pool_share(t.pool, STEPS, PIECES, take_piece, &s);
     (void)test_allocator_disarm(&was_injected);
     assert_false(was_injected);
     qeff_thread_pool_destroy(t.pool);
@@ -137,7 +209,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN(thread_pool, runs_every_job_once_on_every_member),
-        RUN(thread_pool, barrier_waits_for_everyone),
+        RUN(thread_pool, shares_each_piece_once_and_steps_in_order),
+        RUN(thread_pool, shares_many_short_jobs),
+        RUN(thread_pool, wakes_members_that_parked),
         RUN(thread_pool, passes_plain_memory_both_ways),
         RUN(thread_pool, is_destroyed_unused_and_as_null),
         RUN(thread_pool, refuses_impossible_numbers),

@@ -55,7 +55,7 @@ test_order_is_kept() {
     succeeds embed "$model" -i reversed.txt -f csv --batch-size 3
     tail -n +2 .out | tac >backward
     cmp -s forward backward || fail "another order, other vectors"
-    succeeds embed "$model" -i texts.txt -f csv --threads 2
+    succeeds embed "$model" -i texts.txt -f csv --threads "$(two_threads)"
     tail -n +2 .out | cmp -s - forward || fail "two threads, other vectors"
 }
 

@@ -59,7 +59,25 @@ test_numbers_are_whole_and_within_their_range() {
     fails 2 "--batch-size: expected a whole number from 1 to 65536, found '0'$" embed missing x --batch-size 0
     fails 2 "--truncate-dim: expected a whole number from 1 to 1048576, found '-5'$" embed missing x --truncate-dim -5
     fails 2 "--max-length: expected a whole number from 1 to 1048576, found '1048577'$" embed missing x --max-length 1048577
-    fails 3 'missing: no such file or folder$' embed missing x --threads 1024 --max-length 0001
+    fails 3 'missing: no such file or folder$' embed missing x --threads 01 --max-length 0001
+}
+
+test_more_threads_than_can_run_at_once_are_refused() {
+    local too_many='--threads: expected at most [0-9]+, since no more can run at once here, found 999$'
+    fails 2 "$too_many" embed "$model" x --threads 999
+    QEFF_THREADS=999 fails 2 "$too_many" embed "$model" x
+    [ ! -e "$QEFF_HOME" ] || fail "something was compiled before the number was refused"
+    succeeds compile "$model" -o program
+    fails 2 "$too_many" embed program x --threads 999
+    python3 "$here/arrays.py" ids in.npz 2,5,3
+    fails 2 "$too_many" run program in.npz -o out.npz --threads 999
+    [ ! -e out.npz ] || fail "out.npz was written"
+    if command -v taskset >/dev/null; then
+        one() { taskset -c "$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//')" "$qeff" "$@"; }
+        one embed "$model" x --threads 2 >.out 2>.err && fail "two threads on one processor"
+        is_one_error '--threads: expected at most 1, '
+        one embed "$model" x >/dev/null || fail "the default is no number of threads that can run"
+    fi
 }
 
 test_choices_are_listed() {

@@ -22,6 +22,11 @@ fail() {
     exit 1
 }
 
+# two_threads: 2, or 1 where no more can run at once.
+two_threads() {
+    "$qeff" embed "$model" x --threads 2 >.two 2>&1 </dev/null && echo 2 || echo 1
+}
+
 skip() {
     echo "skipped: $*"
     exit 77

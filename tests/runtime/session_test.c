@@ -2,6 +2,7 @@
 #include "runtime/session.h"
 
 #include "base/alloc.h"
+#include "base/cpu.h"
 #include "runtime/fake_backend.h"
 #include "test.h"
 
@@ -107,7 +108,7 @@ TEST(session, refuses_a_negative_number_of_threads)
     qeff_session *session = NULL;
     const qeff_session_options options = {.n_threads = -1};
     ASSERT_FAILS(qeff_session_create(&fake_program, &options, &session, &err), QEFF_ERR_INVALID,
-                 "threads: expected 0 to 1024, found -1");
+                 "found -1");
     assert_null(session);
 }
 
@@ -130,6 +131,16 @@ static void plain_free(void *ctx, void *block)
 {
     (void)ctx;
     free(block);
+}
+
+TEST(session, refuses_more_threads_than_can_run_at_once)
+{
+    qeff_error err = {0};
+    qeff_session *session = NULL;
+    const qeff_session_options options = {.n_threads = qeff_cpu_threads() + 1};
+    ASSERT_FAILS(qeff_session_create(&fake_program, &options, &session, &err), QEFF_ERR_INVALID,
+                 "threads: expected at most ");
+    assert_null(session);
 }
 
 TEST(session, survives_every_failing_allocation)
@@ -167,6 +178,7 @@ int main(void)
         RUN(session, refuses_a_negative_dimension),
         RUN(session, refuses_a_batch_whose_size_overflows),
         RUN(session, refuses_a_negative_number_of_threads),
+        RUN(session, refuses_more_threads_than_can_run_at_once),
         RUN(session, survives_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,20 +7,18 @@
  *     -> output rows to where their token or sequence belongs
  *
  * With several threads, chunks are handed out one by one; where there are fewer chunks than
- * threads, all of them share each step of a chunk, with a barrier after it. Either way each row
- * gets the same bits. All memory is taken in reserve(). */
+ * threads, the parts of each step of a chunk are, step after step. Either way each row gets the
+ * same bits. All memory is taken in reserve(). */
 #include "backend/cpu/execute.h"
 
 #include "backend/cpu/profile.h"
 #include "backend/cpu/steps.h"
 #include "base/checked.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "base/thread.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 
 enum { CHUNK_TOKENS = 256, CHUNK_TOKENS_MIN = 64, CHUNK_SEQUENCES = 256, ALIGNMENT = 64 };
 
@@ -55,7 +53,7 @@ struct qeff_ragged_session {
     bool shares_steps;
     qeff_batch batch;
     qeff_run_tensor *outputs[QEFF_PLAN_IO_MAX];
-    atomic_size_t next_chunk;
+    size_t shared_chunk; /* whose steps are being shared */
 };
 
 /* --- memory -------------------------------------------------------------------------------------
@@ -203,7 +201,6 @@ qeff_ragged_bind(const qeff_plan *plan, const qeff_kernels *kernels,
     s->plan = plan;
     s->kernels = kernels;
     s->n_threads = options->n_threads;
-    atomic_init(&s->next_chunk, 0);
     if (options->n_threads > 1) status = qeff_thread_pool_create(s->n_threads, &s->pool, err);
     if (!status && options->max_tokens)
         status = qeff_ragged_reserve(s, options->max_tokens, options->max_tokens,
@@ -227,7 +224,7 @@ void qeff_ragged_unbind(qeff_ragged_session *s)
 qeff_status
 qeff_ragged_set_profile(qeff_ragged_session *s, const qeff_profile *profile, qeff_error *err)
 {
-    return qeff_step_profile_set(&s->profile, s->plan, profile, err);
+    return qeff_step_profile_set(&s->profile, s->plan, s->n_threads, profile, err);
 }
 
 /* --- inputs -------------------------------------------------------------------------------------
@@ -489,7 +486,6 @@ static void plan_work(qeff_ragged_session *s)
     make_chunks(s, smaller(CHUNK_TOKENS, s->capacity.chunk_tokens), (size_t)s->n_threads);
     s->shares_steps = s->n_threads > 1 && is_uneven(s);
     if (s->shares_steps) make_chunks(s, s->capacity.chunk_tokens, 1);
-    atomic_store(&s->next_chunk, 0);
 }
 
 static qeff_step_call
@@ -513,7 +509,7 @@ static void unpack_outputs(const qeff_step_call *c, const qeff_ragged_session *s
         if (s->outputs[i]) unpack_output(c, s, i);
 }
 
-static void run_step(const qeff_ragged_session *s, const qeff_step_call *c, size_t i, size_t worker)
+static void run_step(qeff_ragged_session *s, const qeff_step_call *c, size_t i, size_t worker)
 {
     if (s->profile.labels)
         qeff_step_run_profiled(&s->profile, c, &s->plan->steps[i], worker);
@@ -521,48 +517,42 @@ static void run_step(const qeff_ragged_session *s, const qeff_step_call *c, size
         qeff_step_run(c, &s->plan->steps[i]);
 }
 
-static void wait_for_others(const qeff_ragged_session *s, size_t worker)
-{
-    const int64_t begin_ns = s->profile.labels ? qeff_clock_ns() : 0;
-    qeff_thread_pool_barrier(s->pool);
-    if (s->profile.labels) qeff_step_profile_wait(&s->profile, worker, begin_ns);
-}
-
-static void run_chunks(qeff_ragged_session *s, size_t worker)
-{
-    for (;;) {
-        const size_t chunk = atomic_fetch_add(&s->next_chunk, 1);
-        if (chunk >= s->n_chunks) return;
-        const qeff_step_call c = make_step_call(s, chunk, worker, worker);
-        for (size_t i = 0; i < s->plan->n_steps; i++)
-            run_step(s, &c, i, worker);
-        unpack_outputs(&c, s);
-    }
-}
-
-static void share_chunks(qeff_ragged_session *s, size_t worker)
-{
-    for (size_t chunk = 0; chunk < s->n_chunks; chunk++) {
-        qeff_step_call c = make_step_call(s, chunk, worker, 0);
-        c.part = worker;
-        c.n_parts = (size_t)s->n_threads;
-        for (size_t i = 0; i < s->plan->n_steps; i++) {
-            run_step(s, &c, i, worker);
-            wait_for_others(s, worker);
-        }
-        unpack_outputs(&c, s);
-        wait_for_others(s, worker);
-    }
-}
-
-static void run_worker(void *ctx, int index, int n_threads)
+/* A piece of work: one chunk, all steps. */
+static void run_chunk(void *ctx, int member, size_t step, size_t chunk)
 {
     qeff_ragged_session *s = ctx;
-    (void)n_threads;
-    if (s->shares_steps)
-        share_chunks(s, (size_t)index);
+    const size_t worker = (size_t)member;
+    const qeff_step_call c = make_step_call(s, chunk, worker, worker);
+    (void)step;
+    for (size_t i = 0; i < s->plan->n_steps; i++)
+        run_step(s, &c, i, worker);
+    unpack_outputs(&c, s);
+}
+
+/* A piece of work: a part of one step of the shared chunk. */
+static void run_part(void *ctx, int member, size_t step, size_t part)
+{
+    qeff_ragged_session *s = ctx;
+    qeff_step_call c = make_step_call(s, s->shared_chunk, (size_t)member, 0);
+    c.part = part;
+    c.n_parts = (size_t)s->n_threads;
+    if (step < s->plan->n_steps)
+        run_step(s, &c, step, (size_t)member);
     else
-        run_chunks(s, (size_t)index);
+        unpack_outputs(&c, s);
+}
+
+static void run_all(qeff_ragged_session *s)
+{
+    if (s->profile.labels) qeff_step_profile_begin(&s->profile);
+    if (!s->shares_steps) {
+        if (s->pool) qeff_thread_pool_share(s->pool, 1, s->n_chunks, run_chunk, s);
+        for (size_t i = 0; i < s->n_chunks && !s->pool; i++)
+            run_chunk(s, 0, 0, i);
+        return;
+    }
+    for (s->shared_chunk = 0; s->shared_chunk < s->n_chunks; s->shared_chunk++)
+        qeff_thread_pool_share(s->pool, s->plan->n_steps + 1, (size_t)s->n_threads, run_part, s);
 }
 
 qeff_status qeff_ragged_run(qeff_ragged_session *s, const qeff_run_call *call, qeff_error *err)
@@ -583,9 +573,6 @@ qeff_status qeff_ragged_run(qeff_ragged_session *s, const qeff_run_call *call, q
     QEFF_TRY(check_ids(s, err));
     QEFF_TRY(bind_outputs(s, err));
     plan_work(s);
-    if (s->pool)
-        qeff_thread_pool_run(s->pool, run_worker, s);
-    else
-        run_worker(s, 0, 1);
+    run_all(s);
     return QEFF_OK;
 }

@@ -29,7 +29,7 @@ static void label_step(const qeff_step *s, char *label)
         (void)snprintf(label, QEFF_STEP_LABEL_BYTES, "%s", name);
 }
 
-qeff_status qeff_step_profile_set(qeff_step_profile *profile, const qeff_plan *plan,
+qeff_status qeff_step_profile_set(qeff_step_profile *profile, const qeff_plan *plan, int n_threads,
                                   const qeff_profile *sink, qeff_error *err)
 {
     if (!sink) {
@@ -38,7 +38,12 @@ qeff_status qeff_step_profile_set(qeff_step_profile *profile, const qeff_plan *p
     }
     if (!profile->labels) {
         profile->labels = qeff_alloc_array(plan->n_steps + 1, sizeof *profile->labels);
-        if (!profile->labels) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+        profile->ended_ns = qeff_alloc_array((size_t)n_threads, sizeof *profile->ended_ns);
+        profile->n_threads = n_threads;
+        if (!profile->labels || !profile->ended_ns) {
+            qeff_step_profile_deinit(profile);
+            return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+        }
         for (size_t i = 0; i < plan->n_steps; i++)
             label_step(&plan->steps[i], profile->labels[i]);
     }
@@ -49,6 +54,7 @@ qeff_status qeff_step_profile_set(qeff_step_profile *profile, const qeff_plan *p
 void qeff_step_profile_deinit(qeff_step_profile *profile)
 {
     qeff_free(profile->labels);
+    qeff_free(profile->ended_ns);
     *profile = (qeff_step_profile){0};
 }
 
@@ -70,21 +76,33 @@ static double count_flops(const qeff_step_call *c, const qeff_step *s)
     return 4.0 * (double)s->x.width * pairs;
 }
 
-void qeff_step_run_profiled(const qeff_step_profile *profile, const qeff_step_call *call,
+void qeff_step_profile_begin(qeff_step_profile *profile)
+{
+    memset(profile->ended_ns, 0, (size_t)profile->n_threads * sizeof *profile->ended_ns);
+}
+
+/* A wait is reported by the one that has waited, when it has work again: until then it may be away
+ * for longer than the call takes. */
+static void report_wait(const qeff_step_profile *profile, size_t thread, int64_t end_ns)
+{
+    const qeff_profile_event event = {.name = "wait",
+                                      .thread = (int)thread,
+                                      .begin_ns = profile->ended_ns[thread],
+                                      .end_ns = end_ns};
+    profile->sink.record(profile->sink.ctx, &event);
+}
+
+void qeff_step_run_profiled(qeff_step_profile *profile, const qeff_step_call *call,
                             const qeff_step *step, size_t thread)
 {
     qeff_profile_event event = {.name = profile->labels[step - call->plan->steps],
                                 .thread = (int)thread,
                                 .begin_ns = qeff_clock_ns()};
+    if (call->n_parts > 1 && profile->ended_ns[thread])
+        report_wait(profile, thread, event.begin_ns);
     qeff_step_run(call, step);
     event.end_ns = qeff_clock_ns();
     event.flops = count_flops(call, step) / (double)call->n_parts;
     profile->sink.record(profile->sink.ctx, &event);
-}
-
-void qeff_step_profile_wait(const qeff_step_profile *profile, size_t thread, int64_t begin_ns)
-{
-    const qeff_profile_event event = {
-        .name = "wait", .thread = (int)thread, .begin_ns = begin_ns, .end_ns = qeff_clock_ns()};
-    profile->sink.record(profile->sink.ctx, &event);
+    profile->ended_ns[thread] = event.end_ns;
 }
