@@ -2,14 +2,15 @@
  * nine rows by three panels.
  *
  * M is split into even tiles (16 rows are 8 + 8) and never padded; K is not blocked. Triples of
- * panels are the outer loop as long as x stays in L2, and each tile prefetches its share of the
- * next triple, so that the weights stream in under the arithmetic; larger x goes by groups of
- * three triples that stay in cache while the rows pass. */
+ * panels are the outer loop, and each tile prefetches its share of the next triple, so that the
+ * weights stream in under the arithmetic. An x that would not leave room for them in L2 goes by
+ * blocks of tiles, one after the other. */
 #include "backend/cpu/kernels/kernels_avx512.h"
 
 #include "backend/cpu/kernels/tile_avx512.h"
 
-enum { X_BYTES_IN_CACHE = 1 << 20, GROUP = 9, AHEAD = 8192, LINE = 64 };
+/* Half of an L2 of 1 MiB; the rest is for a triple and the one that follows. */
+enum { BLOCK_BYTES = 1 << 19 };
 
 /* The last panel of a width that is no multiple of 16: through a buffer. */
 static void
@@ -63,37 +64,32 @@ static size_t fewer(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Triple by triple; tile t of n prefetches the t-th share of the next one. Behind the last triple
- * of all is what the plan reads next, as a rule. */
-static void run_panels(const qeff_gemm *g, size_t first, size_t last, size_t n_tiles)
-{
-    const size_t panel_bytes = g->n_in * QEFF_PANEL * sizeof(float),
-                 n_all = qeff_gemm_panels(g->n_out);
-    for (size_t p = first; p < last; p += QEFF_TILE512_PANELS) {
-        const size_t n = fewer(QEFF_TILE512_PANELS, last - p);
-        const char *panel = (const char *)(g->panels + p * QEFF_PANEL * g->n_in);
-        const size_t n_next = p + n == n_all ? n : fewer(QEFF_TILE512_PANELS, last - p - n);
-        const size_t next_bytes = n_next * panel_bytes;
-        const char *next = next_bytes ? panel + n * panel_bytes : panel;
-        for (size_t t = 0; t < n_tiles; t++) {
-            const size_t row = t * g->n_rows / n_tiles, end = (t + 1) * g->n_rows / n_tiles;
-            const size_t share = next_bytes / n_tiles;
-            run_tile(g, end - row, row, p, n, next + t * share, share / g->n_in + 1);
-        }
-    }
-}
+/* Tiles [first, last) of the rows. */
+typedef struct block {
+    size_t first, last;
+} block;
 
-static void run_groups(const qeff_gemm *g, size_t first, size_t last, size_t n_tiles)
+/* Triple by triple; each of the tiles prefetches a share of the next one. Behind the last triple
+ * come those of the next block, which are the first ones again, and behind the last block what the
+ * plan reads next, as a rule. */
+static void run_block(const qeff_gemm *g, size_t first, size_t last, size_t n_tiles, block b)
 {
-    for (size_t begin = first; begin < last; begin += GROUP) {
-        const size_t end = fewer(begin + GROUP, last);
-        for (size_t t = 0; t < n_tiles; t++) {
-            const size_t row = t * g->n_rows / n_tiles, next = (t + 1) * g->n_rows / n_tiles;
-            for (size_t p = begin; p < end; p += QEFF_TILE512_PANELS) {
-                const char *panel = (const char *)(g->panels + p * QEFF_PANEL * g->n_in);
-                run_tile(g, next - row, row, p, fewer(QEFF_TILE512_PANELS, end - p),
-                         panel + AHEAD / 2, LINE);
-            }
+    const size_t panel_bytes = g->n_in * QEFF_PANEL * sizeof(float), n = b.last - b.first;
+    const char *panels = (const char *)g->panels;
+    for (size_t p = first; p < last; p += QEFF_TILE512_PANELS) {
+        const size_t n_panels = fewer(QEFF_TILE512_PANELS, last - p), after = p + n_panels;
+        size_t next = after, n_next = fewer(QEFF_TILE512_PANELS, last - after);
+        if (after == last && b.last < n_tiles)
+            next = first, n_next = fewer(QEFF_TILE512_PANELS, last - first);
+        else if (after == qeff_gemm_panels(g->n_out))
+            n_next = n_panels;
+        else if (after == last)
+            next = p;
+        const size_t share = n_next * panel_bytes / n;
+        for (size_t t = b.first; t < b.last; t++) {
+            const size_t row = t * g->n_rows / n_tiles, end = (t + 1) * g->n_rows / n_tiles;
+            run_tile(g, end - row, row, p, n_panels,
+                     panels + next * panel_bytes + (t - b.first) * share, share / g->n_in + 1);
         }
     }
 }
@@ -101,9 +97,10 @@ static void run_groups(const qeff_gemm *g, size_t first, size_t last, size_t n_t
 void qeff_gemm_f32_avx512(const qeff_gemm *g, size_t first_panel, size_t n_panels)
 {
     const size_t n_tiles = (g->n_rows + QEFF_TILE512_ROWS - 1) / QEFF_TILE512_ROWS;
-    const size_t last = first_panel + n_panels;
-    if (g->n_rows * g->n_in * sizeof(float) <= X_BYTES_IN_CACHE)
-        run_panels(g, first_panel, last, n_tiles);
-    else
-        run_groups(g, first_panel, last, n_tiles);
+    const size_t bytes = g->n_rows * g->n_in * sizeof(float);
+    const size_t n_blocks = fewer((bytes + BLOCK_BYTES - 1) / BLOCK_BYTES, n_tiles);
+    for (size_t i = 0; i < n_blocks; i++) {
+        const block b = {i * n_tiles / n_blocks, (i + 1) * n_tiles / n_blocks};
+        run_block(g, first_panel, first_panel + n_panels, n_tiles, b);
+    }
 }
