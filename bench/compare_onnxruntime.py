@@ -135,17 +135,16 @@ def timed(call, budget):
 
 
 class Probe:
-    """The rate of fused multiply-adds that one core reaches right now, in GFLOP/s."""
+    """The rate of fused multiply-adds that one core reaches right now, in GFLOP/s: that of `qeff bench`."""
 
-    def __init__(self, folder):
-        library = f"{folder}/fma_probe.so"
-        source = Path(__file__).resolve().with_name("fma_probe.c")
-        subprocess.run(["cc", "-O2", "-shared", "-fPIC", f"-I{source.parents[1]}", source, "-o", library], check=True)
-        self.lib = ctypes.CDLL(library)
-        self.lib.fma_probe.restype = ctypes.c_double
+    def __init__(self, library):
+        self.lib = ctypes.CDLL(str(library))
 
     def gflops(self):
-        return self.lib.fma_probe(ctypes.c_double(0.05))
+        flops, err = ctypes.c_double(), Error()
+        if self.lib.qeff_cpu_probe(1, ctypes.c_double(0.05), ctypes.byref(flops), ctypes.byref(err)):
+            sys.exit(f"libqeff: {err.message.decode()}")
+        return flops.value * 1e-9
 
 
 def compare(case, contenders, rounds, probe):
@@ -185,7 +184,7 @@ def main():
         subprocess.run([program, "compile", args.model, "-o", f"{folder}/program"], check=True, stdout=subprocess.DEVNULL)
         ours = Qeff(args.build / "src" / "libqeff.so", f"{folder}/program")
         theirs = OnnxRuntime(next(Path(folder, "onnx").rglob("*.onnx")))
-        probe = Probe(folder)
+        probe = Probe(args.build / "src" / "libqeff.so")
 
         one = random_rows([16])
         ratios = [compare("1 text of 16 tokens", {ours.name: whole(ours, one), theirs.name: whole(theirs, one)},

@@ -385,6 +385,53 @@ TEST(attention, agrees_with_scalar_for_every_length_and_head_size)
     }
 }
 
+/* Queries of one head in one call, and each query in a call of its own. */
+static void check_attention_alone(const qeff_kernels *kernels, size_t s, size_t t, size_t d)
+{
+    float *q = numbers(s * d), *k = numbers(t * d), *v = numbers(t * d);
+    float *scratch = numbers(qeff_attention_scratch(t, d)), *all = numbers(s * d);
+    float *one = numbers(d);
+    qeff_attention a = {.n_queries = s,
+                        .n_keys = t,
+                        .head_dim = d,
+                        .q = q,
+                        .k = k,
+                        .v = v,
+                        .q_stride = d,
+                        .k_stride = d,
+                        .v_stride = d,
+                        .scale = 0.3F,
+                        .y = all,
+                        .y_stride = d,
+                        .scratch = scratch};
+    kernels->attention_f32(&a);
+    a.n_queries = 1;
+    a.y = one;
+    for (size_t i = 0; i < s; i++) {
+        a.q = q + i * d;
+        kernels->attention_f32(&a);
+        assert_memory_equal(one, all + i * d, d * sizeof *one);
+    }
+    test_free(q);
+    test_free(k);
+    test_free(v);
+    test_free(scratch);
+    test_free(all);
+    test_free(one);
+}
+
+TEST(attention, gives_each_query_the_same_bits_alone_and_among_others)
+{
+    (void)state_;
+    qeff_kernels kernels[3];
+    const size_t n = variants(kernels);
+    for (size_t v = 0; v < n; v++)
+        for (size_t t = 1; t <= 150; t += 1 + t / 3) {
+            check_attention_alone(&kernels[v], t, t, 32);
+            check_attention_alone(&kernels[v], 1 + 2 * t, t, 20 + t % 30);
+        }
+}
+
 /* --- rows ---------------------------------------------------------------------------------------
  */
 
@@ -646,6 +693,7 @@ int main(void)
         RUN(gemm_bf16, agrees_with_scalar_for_every_width_and_height),
         RUN(quantize, gives_the_same_bits_on_every_instruction_set),
         RUN(attention, agrees_with_scalar_for_every_length_and_head_size),
+        RUN(attention, gives_each_query_the_same_bits_alone_and_among_others),
         RUN(layer_norm, agrees_with_scalar_for_every_width),
         RUN(softmax, agrees_with_scalar_for_every_width),
         RUN(activation, is_within_4e7_of_the_formula),
