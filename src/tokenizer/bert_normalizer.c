@@ -129,7 +129,7 @@ void qeff_bert_normalizer_apply(const qeff_normalizer_step *step, qeff_view in,
     forms->ctx = &pass;
     workspace->queue_head = workspace->queue_size = 0;
     qeff_reader reader = qeff_reader_of(in);
-    while (reader.at < in.size) {
+    while (reader.at < in.size && !out->failed) {
         const size_t n = count_ascii(in.data + reader.at, in.size - reader.at);
         /* A mark that waits may be followed by more marks only if all of the ASCII is dropped. */
         if (n > 0 && forms->n_marks == 0) {

@@ -11,26 +11,36 @@
 
 enum { THREADS = 64, ROUNDS = 10 };
 
-static char folder[64], program_folder[80];
+static const char *const precisions[] = {"fp32", "bf16", "int8", "int8-mixed"};
+enum { N_PRECISIONS = sizeof precisions / sizeof *precisions };
+
+static char folder[64], programs[N_PRECISIONS][80];
 static qeff_tensors *golden;
 
-static int compile_program(void **state)
+static qeff_status compile_program(size_t i, qeff_error *err)
+{
+    qeff_auto_model *model = NULL;
+    const qeff_auto_model_options options = {.no_cache = true, .precision = precisions[i]};
+    (void)snprintf(programs[i], sizeof programs[i], "%s/%s", folder, precisions[i]);
+    qeff_status status = qeff_auto_model_from_pretrained(GOLDEN, &options, &model, err);
+    if (!status) status = qeff_auto_model_compile(model, programs[i], NULL, err);
+    qeff_auto_model_destroy(model);
+    return status;
+}
+
+static int compile_programs(void **state)
 {
     (void)state;
     qeff_error err = {0};
-    qeff_auto_model *model = NULL;
-    const qeff_auto_model_options options = {.no_cache = true};
     (void)snprintf(folder, sizeof folder, "/tmp/qeff-threads-XXXXXX");
     if (!mkdtemp(folder)) return -1;
-    (void)snprintf(program_folder, sizeof program_folder, "%s/program", folder);
     if (qeff_tensors_read_npz(GOLDEN "/expected.npz", &golden, &err)) return -1;
-    if (qeff_auto_model_from_pretrained(GOLDEN, &options, &model, &err)) return -1;
-    const qeff_status status = qeff_auto_model_compile(model, program_folder, NULL, &err);
-    qeff_auto_model_destroy(model);
-    return status ? -1 : 0;
+    for (size_t i = 0; i < N_PRECISIONS; i++)
+        if (compile_program(i, &err)) return -1;
+    return 0;
 }
 
-static int remove_program(void **state)
+static int remove_programs(void **state)
 {
     (void)state;
     char command[128];
@@ -75,7 +85,7 @@ static void *use_own_session(void *arg)
     return NULL;
 }
 
-TEST(program, serves_64_threads_with_sessions_of_their_own)
+static void serve_64_threads(const char *program_folder)
 {
     qeff_error err = {0};
     qeff_program *program = NULL;
@@ -98,6 +108,12 @@ TEST(program, serves_64_threads_with_sessions_of_their_own)
     qeff_tensors_destroy(expected);
     assert_int_equal(qeff_session_destroy(session), QEFF_OK);
     qeff_program_close(program);
+}
+
+TEST(program, serves_64_threads_with_sessions_of_their_own)
+{
+    for (size_t i = 0; i < N_PRECISIONS; i++)
+        serve_64_threads(programs[i]);
 }
 
 typedef struct busy_job {
@@ -125,7 +141,7 @@ TEST(session, refuses_a_second_caller_while_it_runs)
     pthread_t thread;
     bool was_refused = false;
     const qeff_session_options one = {.n_threads = 1};
-    ASSERT_OK(qeff_program_open(program_folder, &program, &err));
+    ASSERT_OK(qeff_program_open(programs[0], &program, &err));
     ASSERT_OK(qeff_session_create(program, &one, &j.session, &err));
     assert_int_equal(pthread_create(&thread, NULL, run_until_told, &j), 0);
     while (!was_refused || atomic_load(&j.n_runs) < ROUNDS) {
@@ -150,5 +166,5 @@ int main(void)
         RUN(program, serves_64_threads_with_sessions_of_their_own),
         RUN(session, refuses_a_second_caller_while_it_runs),
     };
-    return cmocka_run_group_tests(tests, compile_program, remove_program);
+    return cmocka_run_group_tests(tests, compile_programs, remove_programs);
 }

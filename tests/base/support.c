@@ -112,6 +112,11 @@ static void counting_deallocate(void *ctx, void *block)
     test_hook_free(block);
 }
 
+size_t test_allocator_calls(void)
+{
+    return memory.n_calls;
+}
+
 size_t test_allocator_peak(void)
 {
     return memory.peak;

@@ -43,6 +43,8 @@ size_t test_count_names(const test_folder *folder);
 void test_allocator_arm(size_t n);
 /** Restores malloc; returns how many blocks are still held, and whether a failure was injected. */
 size_t test_allocator_disarm(bool *was_injected);
+/** Allocations since test_allocator_arm(), those that failed included. */
+size_t test_allocator_calls(void);
 /** Most bytes that were held at a time since test_allocator_arm(). */
 size_t test_allocator_peak(void);
 /** The same allocator for libraries with malloc hooks of their own, such as jansson. */

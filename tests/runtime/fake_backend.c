@@ -58,6 +58,7 @@ static qeff_status fake_run(void *session, const qeff_run_call *call, qeff_error
     float *out = call->outputs[0].data;
     const int64_t *ids = call->inputs[0].data;
     fake.n_calls++;
+    if (fake.on_run) fake.on_run(fake.ctx);
     if (fake.fails) return qeff_fail(err, QEFF_ERR_DEVICE, "the fake device is off");
     if (call->n_sequences == 0) run_padded(call, out);
     for (size_t s = 0; s < call->n_sequences; s++) {

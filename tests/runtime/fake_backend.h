@@ -10,7 +10,9 @@ enum { FAKE_DIM = 3 };
 /** What the last calls looked like. */
 typedef struct fake_log {
     size_t n_calls, largest_sequences, largest_tokens;
-    bool fails; /**< run() reports a device error */
+    bool fails;                /**< run() reports a device error */
+    void (*on_run)(void *ctx); /**< called inside run(); NULL: nothing */
+    void *ctx;
 } fake_log;
 
 extern fake_log fake;

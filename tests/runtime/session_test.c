@@ -6,6 +6,7 @@
 #include "runtime/fake_backend.h"
 #include "test.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 static int64_t ids[6] = {5, 6, 7, 8, 9, 0};
@@ -133,6 +134,36 @@ static void plain_free(void *ctx, void *block)
     free(block);
 }
 
+static void *destroy_session(void *session)
+{
+    return (void *)(uintptr_t)qeff_session_destroy(session);
+}
+
+static void destroy_from_another_thread(void *session)
+{
+    pthread_t thread;
+    void *status = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, destroy_session, session), 0);
+    assert_int_equal(pthread_join(thread, &status), 0);
+    assert_int_equal((uintptr_t)status, QEFF_ERR_INVALID);
+}
+
+TEST(session, is_not_destroyed_while_another_thread_runs_it)
+{
+    qeff_error err = {0};
+    qeff_session *session = open_session();
+    const qeff_tensor in[] = {tensor("input_ids", ids, 2, 3), tensor("attention_mask", mask, 2, 3)};
+    fake.on_run = destroy_from_another_thread;
+    fake.ctx = session;
+    for (int i = 0; i < 3; i++) {
+        qeff_tensors *out = NULL;
+        ASSERT_OK(qeff_session_run(session, in, 2, &out, &err));
+        qeff_tensors_destroy(out);
+    }
+    fake.on_run = NULL;
+    assert_int_equal(qeff_session_destroy(session), QEFF_OK);
+}
+
 TEST(session, refuses_more_threads_than_can_run_at_once)
 {
     qeff_error err = {0};
@@ -178,6 +209,7 @@ int main(void)
         RUN(session, refuses_a_negative_dimension),
         RUN(session, refuses_a_batch_whose_size_overflows),
         RUN(session, refuses_a_negative_number_of_threads),
+        RUN(session, is_not_destroyed_while_another_thread_runs_it),
         RUN(session, refuses_more_threads_than_can_run_at_once),
         RUN(session, survives_every_failing_allocation),
     };
