@@ -333,6 +333,9 @@ static qeff_status read_components(qeff_json root, qeff_tokenizer *t, qeff_error
     if (is_given(padding))
         QEFF_TRY(qeff_within(err, read_padding(padding, t, &pad, err), "key 'padding'"));
     find_roles(t, t->special[QEFF_TOKEN_PAD]);
+    /* Added tokens in normalized text need that text, and trimmed offsets the tokens' own. */
+    t->is_bert = t->added.passes[1].matcher.n_nodes == 0 && !t->post_processor.trim_offsets &&
+                 qeff_bert_words_init(&t->normalizer, &t->pre_tokenizer, &t->model, &t->bert);
     return QEFF_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/bert_words.h"
 #include "tokenizer/decoder.h"
 #include "tokenizer/model.h"
 #include "tokenizer/normalizer.h"
@@ -27,6 +28,8 @@ struct qeff_tokenizer {
     qeff_pre_tokenizer pre_tokenizer;
     qeff_token_model model;
     qeff_added_tokens added;
+    bool is_bert; /**< `bert` stands for normalizer, pre-tokenizer and model */
+    qeff_bert_words bert;
     qeff_post_processor post_processor;
     qeff_decoder decoder;
     int32_t special[QEFF_TOKEN_ROLES]; /**< ids, -1: none */
