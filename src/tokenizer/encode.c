@@ -14,7 +14,7 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
-enum { TEXT_BYTES_MAX = 256 << 20, CACHE_FROM_BYTES = 8 << 10 };
+enum { TEXT_BYTES_MAX = 256 << 20, CACHE_FROM_BYTES = 64 << 10 };
 
 typedef struct workspace {
     qeff_normalizer_workspace normalizer;
@@ -474,14 +474,14 @@ static qeff_encode_options options_in_force(const qeff_tokenizer *t, const qeff_
  * that it was last used with; without memory for it things are slower, no more. */
 static bool prepare_pass(const qeff_tokenizer *t, workspace *w, size_t n_bytes)
 {
-    const uint64_t seeds[2] = {t->model.vocab.seed, t->added.vocab.seed};
+    const uint64_t owner[3] = {t->model.vocab.seed, t->added.vocab.seed, t->model.vocab.id_limit};
     if (!w->buffer) w->buffer = qeff_alloc(sizeof *w->buffer);
     if (!w->buffer) return false;
     w->n_bytes = w->n_bytes > SIZE_MAX - n_bytes ? SIZE_MAX : w->n_bytes + n_bytes;
     if (!w->cache && w->n_bytes >= CACHE_FROM_BYTES) w->cache = qeff_alloc_zeroed(sizeof *w->cache);
-    if (w->cache && memcmp(w->cache->seeds, seeds, sizeof seeds) != 0) {
+    if (w->cache && memcmp(w->cache->owner, owner, sizeof owner) != 0) {
         memset(w->cache, 0, sizeof *w->cache);
-        memcpy(w->cache->seeds, seeds, sizeof seeds);
+        memcpy(w->cache->owner, owner, sizeof owner);
     }
     return true;
 }

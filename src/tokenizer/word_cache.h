@@ -8,7 +8,7 @@
 enum {
     QEFF_WORD_BYTES = 32, /**< longest word that is kept */
     QEFF_WORD_PIECES = 5, /**< most tokens of a word that is kept */
-    QEFF_WORD_CACHE_BITS = 12
+    QEFF_WORD_CACHE_BITS = 13
 };
 
 /** A word's bytes, filled up with zero; words that hold a zero byte are never kept. */
@@ -26,7 +26,9 @@ typedef struct qeff_word_entry {
 
 /** Direct-mapped: a word has one place, and the later word takes it. */
 typedef struct qeff_word_cache {
-    uint64_t seeds[2]; /**< of the tokenizer that the entries are from */
+    /** What tells the tokenizer that the entries are from: its digest, and the limit of its ids,
+     * which holds even where a file lies about the digest. */
+    uint64_t owner[3];
     qeff_word_entry entries[1 << QEFF_WORD_CACHE_BITS];
 } qeff_word_cache;
 
