@@ -146,7 +146,8 @@ typedef struct qeff_encoding {
 /** Encodes one text, or a pair.
  *
  * Takes time linear in the text. No allocation happens where an earlier call of at least this
- * size used the same record.
+ * size used the same record, but for one: after 64 KiB of text a record gets a cache of words, of
+ * half a megabyte.
  * @param text     any bytes, at most 256 MiB
  * @param options  NULL: all defaults
  * @return QEFF_OK, or QEFF_ERR_INVALID   max_length is below the number of special tokens, or a

@@ -9,11 +9,12 @@
 #include "base/span.h"
 #include "compile/cache.h"
 #include "onnx/onnx.h"
+#include "tokenizer/image.h"
 #include "transforms/transforms.h"
 
 #include <stdio.h>
 
-enum { MODEL_IMAGES = 4 };
+enum { MODEL_IMAGES = 5 };
 
 static qeff_model_options
 to_model_options(const qeff_auto_model_options *options, const char *pooling)
@@ -221,7 +222,7 @@ append_manifest(const qeff_auto_model *m, const uint8_t key[QEFF_HASH_BYTES], qe
 }
 
 static size_t list_images(const qeff_auto_model *m, const qeff_buffer *manifest,
-                          qeff_program_image images[MODEL_IMAGES])
+                          const qeff_buffer *tokenizer, qeff_program_image images[MODEL_IMAGES])
 {
     const qeff_bytes config = {(const uint8_t *)m->base.config.data, m->base.config.size};
     const qeff_bytes text = qeff_buffer_bytes(&m->base.text_json);
@@ -234,6 +235,8 @@ static size_t list_images(const qeff_auto_model *m, const qeff_buffer *manifest,
         const qeff_str json = qeff_tokenizer_json(m->base.tokenizer);
         const qeff_bytes bytes = {(const uint8_t *)json.data, json.size};
         images[n++] = (qeff_program_image){"tokenizer.json", bytes.size, bytes, NULL, NULL};
+        images[n++] = (qeff_program_image){QEFF_TOKENIZER_IMAGE, tokenizer->size,
+                                           qeff_buffer_bytes(tokenizer), NULL, NULL};
     }
     return n;
 }
@@ -242,10 +245,12 @@ static qeff_status compile_into(qeff_auto_model *m, const char *folder, bool may
                                 const uint8_t key[QEFF_HASH_BYTES], qeff_error *err)
 {
     qeff_graph *graph = NULL;
-    qeff_buffer manifest = {0};
+    qeff_buffer manifest = {0}, tokenizer = {0};
     qeff_program_image images[MODEL_IMAGES];
     append_manifest(m, key, &manifest);
+    if (m->base.tokenizer) qeff_tokenizer_image_append(m->base.tokenizer, &tokenizer);
     qeff_status status = qeff_buffer_status(&manifest, err);
+    if (!status) status = qeff_buffer_status(&tokenizer, err);
     if (!status) status = qeff_model_build(m->base.model, &m->base.options, &graph, err);
     if (!status) {
         const qeff_compile_request request = {.backend = m->backend,
@@ -253,10 +258,12 @@ static qeff_status compile_into(qeff_auto_model *m, const char *folder, bool may
                                               .folder = folder,
                                               .may_exist = may_exist,
                                               .images = images,
-                                              .n_images = list_images(m, &manifest, images)};
+                                              .n_images =
+                                                  list_images(m, &manifest, &tokenizer, images)};
         status = qeff_compile_graph(graph, &request, err);
     }
     qeff_graph_destroy(graph);
+    qeff_buffer_deinit(&tokenizer);
     qeff_buffer_deinit(&manifest);
     return status;
 }

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "compile/digest_memo.h"
+#include "formats/qpc.h"
+#include "tokenizer/image.h"
 
 enum { CONFIG_BYTES_MAX = 64 << 20 };
 
@@ -55,7 +57,10 @@ qeff_status qeff_transformers_base_open_program(qeff_transformers_base *base,
     qeff_status status = qeff_text_settings_parse(text, &base->text, err);
     if (!status && qeff_program_find_text(program, "tokenizer.json", &text)) {
         const qeff_bytes json = {(const uint8_t *)text.data, text.size};
-        status = qeff_tokenizer_parse(json, NULL, &base->tokenizer, err);
+        qeff_bytes image = {NULL, 0};
+        status = qeff_qpc_find(program->qpc, QEFF_TOKENIZER_IMAGE, &image)
+                     ? qeff_tokenizer_image_open(image, text, &base->tokenizer, err)
+                     : qeff_tokenizer_parse(json, NULL, &base->tokenizer, err);
     }
     if (!status) (void)qeff_program_find_text(program, "config.json", &base->config);
     return qeff_within(err, status, "'%s'", program->folder);

@@ -20,15 +20,6 @@ typedef struct bert_pass {
     qeff_span last; /* span of the character that the queue gave last */
 } bert_pass;
 
-/* The reference tests 2b920 where the block starts at 2b820; kept, since results depend on it. */
-static bool is_chinese(uint32_t c)
-{
-    return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) ||
-           (c >= 0x20000 && c <= 0x2a6df) || (c >= 0x2a700 && c <= 0x2b73f) ||
-           (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
-           (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
-}
-
 static void finish_char(bert_pass *pass, uint32_t c, qeff_span span)
 {
     const uint8_t flags = qeff_unicode_flags(c);
@@ -75,7 +66,7 @@ static void clean_char(bert_pass *pass, uint32_t c, qeff_span span)
         if (flags & QEFF_UNICODE_CLEAN) return;
         if (flags & QEFF_UNICODE_SPACE) c = ' ';
     }
-    if (pass->step->bert.chinese && is_chinese(c)) {
+    if (pass->step->bert.chinese && qeff_unicode_is_chinese(c)) {
         decompose_char(pass, ' ', span);
         decompose_char(pass, c, span);
         decompose_char(pass, ' ', span);

@@ -14,21 +14,7 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/unicode.h"
 
-enum { TEXT_BYTES_MAX = 256 << 20 };
-
-/* A token before the template. */
-typedef struct raw_token {
-    int32_t id;
-    int32_t word;
-    qeff_span span;
-    bool is_added;
-    uint32_t n_leading, n_trailing; /* white space in an added token's own text */
-} raw_token;
-
-typedef struct sequence {
-    raw_token *items;
-    size_t n, capacity;
-} sequence;
+enum { TEXT_BYTES_MAX = 256 << 20, CACHE_FROM_BYTES = 64 << 10 };
 
 typedef struct workspace {
     qeff_normalizer_workspace normalizer;
@@ -36,7 +22,10 @@ typedef struct workspace {
     qeff_pieces pieces;
     qeff_hits hits[2];
     qeff_buffer repaired; /* the text with U+FFFD for what is no UTF-8 */
-    sequence sequences[2];
+    qeff_sequence sequences[2];
+    qeff_bert_buffer *buffer;
+    qeff_word_cache *cache;
+    size_t n_bytes;     /* encoded so far: little text is not worth a cache */
     size_t capacity;    /* of the result's arrays */
     qeff_span *offsets; /* [capacity]; the result's, also while it shows none */
 } workspace;
@@ -45,9 +34,10 @@ typedef struct workspace {
 typedef struct encoder {
     const qeff_tokenizer *tokenizer;
     workspace *w;
-    sequence *out;
-    bool aligned; /* offsets are wanted */
-    int32_t word; /* words so far */
+    qeff_sequence *out;
+    bool aligned;    /* offsets are wanted */
+    bool is_invalid; /* a part was found to be no UTF-8 */
+    int32_t word;    /* words so far */
     qeff_error *err;
 } encoder;
 
@@ -56,44 +46,42 @@ static qeff_status no_memory(qeff_error *err)
     return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
 }
 
-static bool push_token(sequence *s, raw_token token)
-{
-    if (s->n == s->capacity) {
-        void *moved = qeff_grow(s->items, s->n, &s->capacity, sizeof token);
-        if (!moved) return false;
-        s->items = moved;
-    }
-    s->items[s->n++] = token;
-    return true;
-}
-
 /* What RobertaProcessing takes for white space in a token: GPT-2's mark for a space, too. */
 static bool is_trimmed(uint32_t c)
 {
     return c == 0x120 || qeff_unicode_is_space(c);
 }
 
-static void count_trimmed(qeff_str text, uint32_t *n_leading, uint32_t *n_trailing)
+static qeff_trim count_trimmed(qeff_str text)
 {
     bool is_leading = true;
-    *n_leading = *n_trailing = 0;
+    qeff_trim trim = {0, 0};
     for (size_t i = 0; i < text.size;) {
         uint32_t c = 0;
         i += qeff_utf8_decode(text.data + i, text.size - i, &c);
         const bool trimmed = is_trimmed(c);
         is_leading = is_leading && trimmed;
-        *n_leading += is_leading;
-        *n_trailing = trimmed ? *n_trailing + 1 : 0;
+        trim.n_leading += is_leading;
+        trim.n_trailing = trimmed ? trim.n_trailing + 1 : 0;
     }
+    return trim;
+}
+
+/* Appends a token; `text` is what it covers. */
+static bool push_token(encoder *e, int32_t id, qeff_str text, qeff_span span)
+{
+    if (!qeff_sequence_reserve(e->out, 1)) return false;
+    qeff_sequence_put(e->out, id, e->word, span);
+    return !e->tokenizer->post_processor.trim_offsets ||
+           qeff_sequence_add_trim(e->out, count_trimmed(text));
 }
 
 static qeff_status
 add_added_token(encoder *e, const qeff_added_token *token, qeff_str text, qeff_span span)
 {
-    raw_token raw = {.id = token->id, .word = e->word++, .span = span, .is_added = true};
-    if (e->tokenizer->post_processor.trim_offsets)
-        count_trimmed(text, &raw.n_leading, &raw.n_trailing);
-    return push_token(e->out, raw) ? QEFF_OK : no_memory(e->err);
+    if (!push_token(e, token->id, text, span)) return no_memory(e->err);
+    e->word++;
+    return QEFF_OK;
 }
 
 /* Words of [begin, end) of normalized text, and their tokens. */
@@ -111,19 +99,22 @@ static qeff_status add_words(encoder *e, qeff_view text, size_t begin, size_t en
         QEFF_TRY(model->tokenize(model, (qeff_str){text.data + word.begin, word.end - word.begin},
                                  pieces, e->err));
         for (size_t k = 0; k < pieces->n; k++) {
-            raw_token raw = {.id = pieces->items[k].id, .word = e->word};
+            const qeff_piece *piece_of_word = &pieces->items[k];
+            qeff_span span = {0, 0};
             if (e->aligned) {
-                raw.span.begin = text.spans[word.begin + pieces->items[k].begin].begin;
-                raw.span.end = text.spans[word.begin + pieces->items[k].end - 1].end;
+                span.begin = text.spans[word.begin + piece_of_word->begin].begin;
+                span.end = text.spans[word.begin + piece_of_word->end - 1].end;
             }
-            if (!push_token(e->out, raw)) return no_memory(e->err);
+            if (!push_token(e, piece_of_word->id,
+                            qeff_tokenizer_token(e->tokenizer, piece_of_word->id), span))
+                return no_memory(e->err);
         }
         e->word++;
     }
     return QEFF_OK;
 }
 
-static qeff_status add_text(encoder *e, qeff_view original)
+static qeff_status add_text_in_steps(encoder *e, qeff_view original)
 {
     const qeff_tokenizer *t = e->tokenizer;
     const qeff_view text =
@@ -160,14 +151,45 @@ static int32_t count_chars(qeff_str text, size_t from, size_t to)
     return n;
 }
 
-static qeff_status encode_sequence(encoder *e, qeff_str text)
+/* In one pass, where the tokenizer is a usual one; the steps take over where they have to. */
+static qeff_status add_text(encoder *e, qeff_view original)
 {
     const qeff_tokenizer *t = e->tokenizer;
-    qeff_hits *hits = &e->w->hits[0];
-    if (!qeff_matcher_scan(&t->added.passes[0].matcher, text.data, text.size, hits))
-        return no_memory(e->err);
-    qeff_cutter cutter = {
-        .tokens = &t->added, .pass = &t->added.passes[0], .text = text, .hits = hits};
+    workspace *w = e->w;
+    if (!t->is_bert) return add_text_in_steps(e, original);
+    qeff_bert_pass pass = {.words = &t->bert,
+                           .model = &t->model,
+                           .text = {original.data, original.size},
+                           .index = original.first,
+                           .word = e->word,
+                           .out = e->out,
+                           .cache = w->cache,
+                           .buffer = w->buffer,
+                           .pieces = &w->pieces,
+                           .err = e->err};
+    for (size_t end = 0;;) {
+        const qeff_bert_stop stop = qeff_bert_pass_run(&pass, &end);
+        const qeff_str segment = {original.data + pass.at, end - pass.at};
+        e->word = pass.word;
+        if (stop == QEFF_BERT_END) return QEFF_OK;
+        if (stop == QEFF_BERT_FAILED) return pass.status;
+        e->is_invalid = stop == QEFF_BERT_INVALID || !qeff_utf8_is_valid(segment);
+        if (e->is_invalid) return QEFF_OK;
+        QEFF_TRY(add_text_in_steps(
+            e, (qeff_view){.data = segment.data, .size = segment.size, .first = pass.index}));
+        pass.word = e->word;
+        pass.index += count_chars(segment, 0, segment.size);
+        pass.at = end;
+    }
+}
+
+/* The parts of a text in which added tokens were found. */
+static qeff_status add_parts(encoder *e, qeff_str text)
+{
+    qeff_cutter cutter = {.tokens = &e->tokenizer->added,
+                          .pass = &e->tokenizer->added.passes[0],
+                          .text = text,
+                          .hits = &e->w->hits[0]};
     /* Character indices of the last part's start and end; starts never go back. */
     size_t begin_at = 0, end_at = 0;
     int32_t begin = 0, end = 0;
@@ -205,10 +227,6 @@ static bool is_valid_utf8(qeff_str text)
 /* The text itself, or a copy with U+FFFD for each invalid part. */
 static qeff_status repair_text(workspace *w, qeff_str *text, qeff_error *err)
 {
-    if (text->size > TEXT_BYTES_MAX)
-        return qeff_fail(err, QEFF_ERR_CAPACITY, "text of %zu bytes, expected at most %d",
-                         text->size, TEXT_BYTES_MAX);
-    if (text->size == 0) text->data = "";
     if (is_valid_utf8(*text)) return QEFF_OK;
     w->repaired.size = 0;
     w->repaired.failed = false;
@@ -221,6 +239,34 @@ static qeff_status repair_text(workspace *w, qeff_str *text, qeff_error *err)
     QEFF_TRY(qeff_buffer_status(&w->repaired, err));
     *text = qeff_buffer_str(&w->repaired);
     return QEFF_OK;
+}
+
+static qeff_status find_added_tokens(encoder *e, qeff_str text)
+{
+    const qeff_matcher *matcher = &e->tokenizer->added.passes[0].matcher;
+    const bool done = qeff_matcher_scan(matcher, text.data, text.size, &e->w->hits[0]);
+    return done ? QEFF_OK : no_memory(e->err);
+}
+
+static qeff_status encode_sequence(encoder *e, qeff_str text)
+{
+    const qeff_str given = text;
+    const qeff_hits *hits = &e->w->hits[0];
+    if (text.size == 0) return QEFF_OK;
+    if (text.size > TEXT_BYTES_MAX)
+        return qeff_fail(e->err, QEFF_ERR_CAPACITY, "text of %zu bytes, expected at most %d",
+                         text.size, TEXT_BYTES_MAX);
+    QEFF_TRY(find_added_tokens(e, text));
+    if (hits->n == 0 && e->tokenizer->is_bert) { /* the pass finds what is no UTF-8 by itself */
+        QEFF_TRY(add_text(e, (qeff_view){.data = text.data, .size = text.size}));
+        if (!e->is_invalid) return QEFF_OK;
+        e->out->n = 0;
+        e->word = 0;
+        e->is_invalid = false;
+    }
+    QEFF_TRY(repair_text(e->w, &text, e->err));
+    if (text.data != given.data) QEFF_TRY(find_added_tokens(e, text));
+    return add_parts(e, text);
 }
 
 /* ---- truncation ---- */
@@ -239,8 +285,8 @@ static void share_longest_first(size_t budget, size_t *a, size_t *b)
 }
 
 /* How many tokens of each sequence stay. */
-static qeff_status plan_truncation(const sequence *s, const qeff_encode_options *o, size_t n_added,
-                                   size_t keep[2], qeff_error *err)
+static qeff_status plan_truncation(const qeff_sequence *s, const qeff_encode_options *o,
+                                   size_t n_added, size_t keep[2], qeff_error *err)
 {
     keep[0] = s[0].n;
     keep[1] = s[1].n;
@@ -271,29 +317,22 @@ static qeff_status plan_truncation(const sequence *s, const qeff_encode_options 
     return QEFF_OK;
 }
 
-/* Drops tokens at the start or the end; the array stays where it is. */
-static raw_token *truncated(const sequence *s, size_t keep, bool left)
-{
-    return s->n ? s->items + (left ? s->n - keep : 0) : NULL;
-}
-
 /* RobertaProcessing: a span leaves out the white space at either end of its token. */
-static void trim_offsets(const qeff_tokenizer *t, raw_token *tokens, size_t n)
+static void trim_offsets(const qeff_tokenizer *t, const qeff_sequence *s, size_t first, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        raw_token *k = &tokens[i];
-        uint32_t n_leading = k->n_leading, n_trailing = k->n_trailing;
-        if (!k->is_added) count_trimmed(qeff_tokenizer_token(t, k->id), &n_leading, &n_trailing);
+    for (size_t i = first; i < first + n; i++) {
+        qeff_span *span = &s->spans[i];
+        uint32_t n_leading = s->trims[i].n_leading, n_trailing = s->trims[i].n_trailing;
         if (n_leading > 0) {
-            const bool is_first = i == 0 || k->span.begin == 0;
+            const bool is_first = i == first || span->begin == 0;
             /* A single space there is the one that add_prefix_space put. */
             if (is_first && t->post_processor.add_prefix_space && n_leading == 1) n_leading = 0;
-            const int64_t begin = (int64_t)k->span.begin + n_leading;
-            k->span.begin = begin < k->span.end ? (int32_t)begin : k->span.end;
+            const int64_t begin = (int64_t)span->begin + n_leading;
+            span->begin = begin < span->end ? (int32_t)begin : span->end;
         }
-        if (n_trailing > 0 && (int64_t)k->span.end >= (int64_t)n_trailing) {
-            const int64_t end = (int64_t)k->span.end - n_trailing;
-            k->span.end = end > k->span.begin ? (int32_t)end : k->span.begin;
+        if (n_trailing > 0 && (int64_t)span->end >= (int64_t)n_trailing) {
+            const int64_t end = (int64_t)span->end - n_trailing;
+            span->end = end > span->begin ? (int32_t)end : span->begin;
         }
     }
 }
@@ -333,42 +372,52 @@ static bool reserve(qeff_encoding *out, workspace *w, size_t n)
     return done;
 }
 
-static void put(qeff_encoding *out, const workspace *w, int32_t id, int32_t type_id, int32_t word,
-                qeff_span span, bool is_special, bool is_padding)
+/* Appends `n` tokens that are not from a text. */
+static void put_special(qeff_encoding *out, const workspace *w, size_t n, int32_t id,
+                        int32_t type_id, bool is_padding)
 {
-    const size_t i = out->n++;
-    out->ids[i] = id;
-    out->type_ids[i] = type_id;
-    out->word_ids[i] = word;
-    w->offsets[i] = span;
-    out->special_mask[i] = is_special;
-    out->attention_mask[i] = !is_padding;
+    for (size_t end = out->n + n; out->n < end; out->n++) {
+        out->ids[out->n] = id;
+        out->type_ids[out->n] = type_id;
+        out->word_ids[out->n] = -1;
+        w->offsets[out->n] = (qeff_span){0, 0};
+        out->special_mask[out->n] = 1;
+        out->attention_mask[out->n] = !is_padding;
+    }
+}
+
+static void put_sequence(qeff_encoding *out, const workspace *w, const qeff_sequence *s,
+                         size_t first, size_t n, int32_t type_id)
+{
+    const size_t at = out->n;
+    if (n == 0) return;
+    memcpy(out->ids + at, s->ids + first, n * sizeof *s->ids);
+    memcpy(out->word_ids + at, s->words + first, n * sizeof *s->words);
+    memcpy(w->offsets + at, s->spans + first, n * sizeof *s->spans);
+    memset(out->special_mask + at, 0, n);
+    memset(out->attention_mask + at, 1, n);
+    for (size_t i = at; i < at + n; i++)
+        out->type_ids[i] = type_id;
+    out->n += n;
 }
 
 static void fill_template(qeff_encoding *out, const workspace *w, const qeff_template *template,
-                          raw_token *const tokens[2], const size_t keep[2], bool with_special)
+                          const size_t first[2], const size_t keep[2], bool with_special)
 {
-    const qeff_span none = {0, 0};
     for (size_t i = 0; i < template->n; i++) {
         const qeff_template_item *item = &template->items[i];
-        if (item->kind == QEFF_TEMPLATE_TOKEN) {
-            if (with_special) put(out, w, item->id, item->type_id, -1, none, true, false);
-            continue;
-        }
         const int s = item->kind == QEFF_TEMPLATE_B;
-        for (size_t k = 0; k < keep[s]; k++) {
-            const raw_token *raw = &tokens[s][k];
-            put(out, w, raw->id, item->type_id, raw->word, raw->span, false, false);
-        }
+        if (item->kind != QEFF_TEMPLATE_TOKEN)
+            put_sequence(out, w, &w->sequences[s], first[s], keep[s], item->type_id);
+        else if (with_special)
+            put_special(out, w, 1, item->id, item->type_id, false);
     }
 }
 
 static void fill_padding(qeff_encoding *out, const workspace *w, const qeff_tokenizer *t, size_t n)
 {
-    const qeff_span none = {0, 0};
     const int32_t pad = t->special[QEFF_TOKEN_PAD] < 0 ? 0 : t->special[QEFF_TOKEN_PAD];
-    for (size_t i = 0; i < n; i++)
-        put(out, w, pad, t->pad_type_id, -1, none, true, true);
+    put_special(out, w, n, pad, t->pad_type_id, true);
 }
 
 static size_t padded_length(size_t n, const qeff_encode_options *o)
@@ -384,13 +433,12 @@ static qeff_status finish(const qeff_tokenizer *t, const qeff_encode_options *o,
 {
     const qeff_template *template = o->pair ? &t->post_processor.pair : &t->post_processor.single;
     const bool with_special = !o->no_special_tokens;
-    sequence *s = w->sequences;
-    size_t keep[2];
+    const qeff_sequence *s = w->sequences;
+    size_t keep[2], first[2];
     QEFF_TRY(plan_truncation(s, o, with_special ? template->n_added : 0, keep, err));
-    raw_token *tokens[2];
     for (int i = 0; i < 2; i++) {
-        tokens[i] = truncated(&s[i], keep[i], o->truncate_left);
-        if (t->post_processor.trim_offsets) trim_offsets(t, tokens[i], keep[i]);
+        first[i] = o->truncate_left ? s[i].n - keep[i] : 0;
+        if (t->post_processor.trim_offsets) trim_offsets(t, &s[i], first[i], keep[i]);
     }
     size_t n = with_special ? template->n_added : 0;
     for (size_t i = 0; i < template->n; i++) {
@@ -400,7 +448,7 @@ static qeff_status finish(const qeff_tokenizer *t, const qeff_encode_options *o,
     const size_t padded = padded_length(n, o);
     if (padded < n || padded > INT32_MAX || !reserve(out, w, padded)) return no_memory(err);
     if (o->pad_left) fill_padding(out, w, t, padded - n);
-    fill_template(out, w, template, tokens, keep, with_special);
+    fill_template(out, w, template, first, keep, with_special);
     if (!o->pad_left) fill_padding(out, w, t, padded - n);
     out->n_truncated = s[0].n - keep[0] + s[1].n - keep[1];
     out->offsets = o->no_offsets ? NULL : w->offsets;
@@ -422,6 +470,22 @@ static qeff_encode_options options_in_force(const qeff_tokenizer *t, const qeff_
     return options;
 }
 
+/* The memory of the pass. The cache comes once there was text enough, and belongs to the tokenizer
+ * that it was last used with; without memory for it things are slower, no more. */
+static bool prepare_pass(const qeff_tokenizer *t, workspace *w, size_t n_bytes)
+{
+    const uint64_t owner[3] = {t->model.vocab.seed, t->added.vocab.seed, t->model.vocab.id_limit};
+    if (!w->buffer) w->buffer = qeff_alloc(sizeof *w->buffer);
+    if (!w->buffer) return false;
+    w->n_bytes = w->n_bytes > SIZE_MAX - n_bytes ? SIZE_MAX : w->n_bytes + n_bytes;
+    if (!w->cache && w->n_bytes >= CACHE_FROM_BYTES) w->cache = qeff_alloc_zeroed(sizeof *w->cache);
+    if (w->cache && memcmp(w->cache->owner, owner, sizeof owner) != 0) {
+        memset(w->cache, 0, sizeof *w->cache);
+        memcpy(w->cache->owner, owner, sizeof owner);
+    }
+    return true;
+}
+
 qeff_status
 qeff_tokenizer_encode(const qeff_tokenizer *tokenizer, qeff_str text,
                       const qeff_encode_options *options, qeff_encoding *out, qeff_error *err)
@@ -434,11 +498,14 @@ qeff_tokenizer_encode(const qeff_tokenizer *tokenizer, qeff_str text,
     if (!w) return no_memory(err);
     qeff_status status = QEFF_OK;
     w->sequences[0].n = w->sequences[1].n = 0;
+    if (tokenizer->is_bert && !prepare_pass(tokenizer, w, text.size)) return no_memory(err);
     for (int i = 0; !status && i < (o.pair ? 2 : 1); i++) {
-        encoder e = {tokenizer, w, &w->sequences[i], !o.no_offsets, 0, err};
-        qeff_str bytes = i ? *o.pair : text;
-        status = repair_text(w, &bytes, err);
-        if (!status) status = encode_sequence(&e, bytes);
+        encoder e = {.tokenizer = tokenizer,
+                     .w = w,
+                     .out = &w->sequences[i],
+                     .aligned = !o.no_offsets,
+                     .err = err};
+        status = encode_sequence(&e, i ? *o.pair : text);
     }
     if (!status) status = finish(tokenizer, &o, w, out, err);
     if (status) out->n = 0;
@@ -458,11 +525,13 @@ void qeff_encoding_deinit(qeff_encoding *encoding)
         for (int i = 0; i < 2; i++) {
             qeff_ranges_deinit(&w->ranges[i]);
             qeff_hits_deinit(&w->hits[i]);
-            qeff_free(w->sequences[i].items);
+            qeff_sequence_deinit(&w->sequences[i]);
         }
         qeff_pieces_deinit(&w->pieces);
         qeff_buffer_deinit(&w->repaired);
         qeff_free(w->offsets);
+        qeff_free(w->buffer);
+        qeff_free(w->cache);
     }
     qeff_free(w);
     *encoding = (qeff_encoding){0};

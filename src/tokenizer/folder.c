@@ -111,7 +111,7 @@ static qeff_status read_lines(qeff_str text, qeff_vocab *vocab, qeff_error *err)
             const uint64_t hash = qeff_vocab_hash(vocab, qeff_vocab_hash_start(vocab), line);
             const qeff_vocab_entry *e =
                 qeff_vocab_find_hashed(vocab, hash, (qeff_str){"", 0}, line);
-            vocab->entries[e - vocab->entries].id = id;
+            qeff_vocab_set_id(vocab, e, id);
         }
         at += size + 1;
     }
@@ -192,7 +192,7 @@ static void append_model(qeff_buffer *out, const bert_config *bert, const qeff_v
     for (size_t i = 0; i < vocab->n; i++) {
         const qeff_vocab_entry *e = &vocab->entries[i];
         if (i > 0) qeff_buffer_append_byte(out, ',');
-        qeff_buffer_append_json(out, (qeff_str){e->data, e->size});
+        qeff_buffer_append_json(out, qeff_vocab_entry_text(vocab, e));
         qeff_buffer_format(out, ":%d", (int)e->id);
     }
     qeff_buffer_append_text(out, "}}");

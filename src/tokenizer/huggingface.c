@@ -6,7 +6,7 @@
  *    "qeff": {"model_max_length": 512, …}}            the last key is ours, see tokenizer.h
  *
  * The vocabulary is nearly all of the file. It is pulled token by token straight into the hash
- * table, its texts staying where they are, and only the rest becomes a JSON document. */
+ * table, and only the rest becomes a JSON document. */
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/span.h"
@@ -30,24 +30,27 @@ static qeff_status no_memory(qeff_error *err)
 
 /* ---- the vocabulary ---- */
 
-static qeff_status read_entry_text(const qeff_json_scan *scan, qeff_arena *arena, qeff_str *out)
+/* Text of a key; one with escapes goes into `unescaped`, until the next one. */
+static qeff_str entry_text(const qeff_json_scan *scan, qeff_buffer *unescaped)
 {
-    *out = scan->content;
-    if (!scan->has_escapes) return QEFF_OK;
-    char *text = qeff_arena_alloc(arena, scan->content.size + 1);
-    if (!text) return QEFF_ERR_NO_MEMORY;
-    *out = (qeff_str){text, qeff_json_scan_unescape(scan, text)};
-    return QEFF_OK;
+    if (!scan->has_escapes) return scan->content;
+    unescaped->size = 0;
+    uint8_t *text = qeff_buffer_extend(unescaped, scan->content.size + 1);
+    if (!text) return (qeff_str){NULL, 0};
+    return (qeff_str){(char *)text, qeff_json_scan_unescape(scan, (char *)text)};
 }
 
 /* The members of model.vocab; the scan stands behind its `{`, and behind its `}` afterwards. */
-static qeff_status read_vocab(qeff_json_scan *scan, qeff_tokenizer *t, qeff_error *err)
+static qeff_status
+read_vocab(qeff_json_scan *scan, qeff_vocab *vocab, qeff_buffer *unescaped, qeff_error *err)
 {
+    /* A token, its id and the signs around it take twenty bytes or so. */
+    QEFF_TRY(qeff_vocab_reserve(vocab, (scan->text.size - scan->at) / 16, err));
     while (qeff_json_scan_next(scan) == QEFF_JSON_TOKEN_KEY) {
-        qeff_str text = {NULL, 0};
+        const qeff_str text = entry_text(scan, unescaped);
         uint64_t id = 0;
         bool is_new = false;
-        if (read_entry_text(scan, &t->arena, &text)) return no_memory(err);
+        if (!text.data) return no_memory(err);
         const qeff_json_token value = qeff_json_scan_next(scan);
         if (scan->status) return scan->status;
         if (value != QEFF_JSON_TOKEN_NUMBER || !qeff_json_scan_to_u64(scan, &id) ||
@@ -55,7 +58,7 @@ static qeff_status read_vocab(qeff_json_scan *scan, qeff_tokenizer *t, qeff_erro
             return qeff_json_scan_fail(scan,
                                        "token '%.*s': expected an id, a whole number below %d",
                                        QEFF_STR_ARGS(text), QEFF_VOCAB_SIZE_MAX);
-        QEFF_TRY(qeff_vocab_add(&t->model.vocab, text, (int32_t)id, &is_new, err));
+        QEFF_TRY(qeff_vocab_add(vocab, text, (int32_t)id, &is_new, err));
         if (!is_new)
             return qeff_json_scan_fail(scan, "token '%.*s' stands twice in 'vocab'",
                                        QEFF_STR_ARGS(text));
@@ -88,31 +91,24 @@ static qeff_status extract_vocab(qeff_tokenizer *t, size_t *begin, size_t *end, 
                 continue;
             }
             *begin = scan.start;
-            QEFF_TRY(read_vocab(&scan, t, err));
+            qeff_buffer unescaped = {0};
+            const qeff_status status = read_vocab(&scan, &t->model.vocab, &unescaped, err);
+            qeff_buffer_deinit(&unescaped);
+            if (status) return status;
             *end = scan.at;
         }
     }
     return scan.status;
 }
 
-/* The document of all but the vocabulary, in whose place is an empty object. */
-static qeff_status read_rest(const qeff_tokenizer *t, size_t begin, size_t end,
-                             qeff_json_document **out, qeff_error *err)
+void qeff_huggingface_append_rest(const qeff_tokenizer *t, qeff_buffer *out)
 {
-    qeff_buffer rest = {0};
-    const qeff_json_limits limits = {.max_bytes = REST_BYTES_MAX};
-    if (t->json.size - (end - begin) > REST_BYTES_MAX)
-        return qeff_fail(err, QEFF_ERR_FORMAT,
-                         "%zu bytes beside the vocabulary, expected at most %d",
-                         t->json.size - (end - begin), REST_BYTES_MAX);
-    if (begin == end) return qeff_json_parse(qeff_buffer_str(&t->json), &limits, out, err);
-    qeff_buffer_append(&rest, t->json.data, begin);
-    qeff_buffer_append_text(&rest, "{}");
-    qeff_buffer_append(&rest, t->json.data + end, t->json.size - end);
-    qeff_status status = qeff_buffer_status(&rest, err);
-    if (!status) status = qeff_json_parse(qeff_buffer_str(&rest), &limits, out, err);
-    qeff_buffer_deinit(&rest);
-    return status;
+    const size_t begin = t->vocab_begin, end = t->vocab_end;
+    qeff_buffer_append_str(out, t->rest);
+    if (t->rest.size || !t->json.data) return;
+    qeff_buffer_append(out, t->json.data, begin);
+    if (begin < end) qeff_buffer_append_text(out, "{}");
+    qeff_buffer_append(out, t->json.data + end, t->json.size - end);
 }
 
 /* ---- truncation and padding ---- */
@@ -333,6 +329,9 @@ static qeff_status read_components(qeff_json root, qeff_tokenizer *t, qeff_error
     if (is_given(padding))
         QEFF_TRY(qeff_within(err, read_padding(padding, t, &pad, err), "key 'padding'"));
     find_roles(t, t->special[QEFF_TOKEN_PAD]);
+    /* Added tokens in normalized text need that text, and trimmed offsets the tokens' own. */
+    t->is_bert = t->added.passes[1].matcher.n_nodes == 0 && !t->post_processor.trim_offsets &&
+                 qeff_bert_words_init(&t->normalizer, &t->pre_tokenizer, &t->model, &t->bert);
     return QEFF_OK;
 }
 
@@ -350,21 +349,38 @@ check_template(const qeff_tokenizer *t, const qeff_template *template, qeff_erro
     return QEFF_OK;
 }
 
-static qeff_status read_all(qeff_tokenizer *t, qeff_error *err)
+qeff_status qeff_huggingface_read_rest(qeff_tokenizer *t, qeff_str rest, qeff_error *err)
 {
-    size_t begin = 0, end = 0;
-    uint8_t digest[QEFF_HASH_BYTES];
+    const qeff_json_limits limits = {.max_bytes = REST_BYTES_MAX};
     qeff_json_document *document = NULL;
-    QEFF_TRY(qeff_hash_bytes(qeff_buffer_bytes(&t->json), digest, err));
-    t->model.vocab.seed = qeff_load_u64le(digest) | 1;
-    t->added.vocab.seed = qeff_load_u64le(digest + 8) | 1;
-    QEFF_TRY(extract_vocab(t, &begin, &end, err));
-    QEFF_TRY(qeff_vocab_finish(&t->model.vocab, err));
-    QEFF_TRY(read_rest(t, begin, end, &document, err));
+    QEFF_TRY(qeff_json_parse(rest, &limits, &document, err));
     qeff_status status = read_components(qeff_json_root(document), t, err);
     if (!status) status = check_template(t, &t->post_processor.single, err);
     if (!status) status = check_template(t, &t->post_processor.pair, err);
     qeff_json_close(document);
+    return status;
+}
+
+static qeff_status read_all(qeff_tokenizer *t, qeff_error *err)
+{
+    uint8_t digest[QEFF_HASH_BYTES];
+    qeff_buffer rest = {0};
+    QEFF_TRY(qeff_hash_bytes(qeff_buffer_bytes(&t->json), digest, err));
+    t->model.vocab.seed = qeff_load_u64le(digest) | 1;
+    t->added.vocab.seed = qeff_load_u64le(digest + 8) | 1;
+    QEFF_TRY(extract_vocab(t, &t->vocab_begin, &t->vocab_end, err));
+    QEFF_TRY(qeff_vocab_finish(&t->model.vocab, err));
+    const size_t size = t->json.size - (t->vocab_end - t->vocab_begin);
+    if (size > REST_BYTES_MAX)
+        return qeff_fail(err, QEFF_ERR_FORMAT,
+                         "%zu bytes beside the vocabulary, expected at most %d", size,
+                         REST_BYTES_MAX);
+    if (t->vocab_begin == t->vocab_end)
+        return qeff_huggingface_read_rest(t, qeff_buffer_str(&t->json), err);
+    qeff_huggingface_append_rest(t, &rest);
+    qeff_status status = qeff_buffer_status(&rest, err);
+    if (!status) status = qeff_huggingface_read_rest(t, qeff_buffer_str(&rest), err);
+    qeff_buffer_deinit(&rest);
     return status;
 }
 
@@ -378,6 +394,7 @@ qeff_status qeff_huggingface_read(qeff_buffer *json, const qeff_tokenizer_settin
     *json = (qeff_buffer){0};
     t->settings = *settings;
     if (!has_settings(qeff_buffer_str(&t->json))) insert_settings(&t->json, settings);
+    t->text = qeff_buffer_str(&t->json);
     qeff_status status = qeff_buffer_status(&t->json, err);
     if (!status) status = read_all(t, err);
     if (status) {

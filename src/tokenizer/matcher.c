@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+#include <string.h>
+
 void qeff_hits_deinit(qeff_hits *hits)
 {
     qeff_free(hits->items);
@@ -109,6 +111,10 @@ qeff_status qeff_matcher_init(qeff_matcher *matcher, const qeff_str *texts, size
     matcher->n_nodes = 1;
     for (size_t i = 0; i < n; i++)
         insert(matcher, texts[i], (uint32_t)i);
+    matcher->only_last = (unsigned char)texts[0].data[texts[0].size - 1];
+    for (size_t i = 1; i < n; i++)
+        if ((unsigned char)texts[i].data[texts[i].size - 1] != matcher->only_last)
+            matcher->only_last = -1;
     if (link_nodes(matcher, texts, n, longest)) return QEFF_OK;
 no_memory:
     return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
@@ -117,7 +123,8 @@ no_memory:
 bool qeff_matcher_scan(const qeff_matcher *matcher, const char *text, size_t size, qeff_hits *hits)
 {
     hits->n = 0;
-    if (matcher->n_nodes == 0) return true;
+    if (matcher->n_nodes == 0 || size == 0) return true;
+    if (matcher->only_last >= 0 && !memchr(text, matcher->only_last, size)) return true;
     uint32_t state = 0;
     for (size_t i = size; i-- > 0;) {
         const unsigned char byte = (unsigned char)text[i];

@@ -40,6 +40,7 @@ typedef struct qeff_matcher {
     size_t n_edges;           /**< a power of two */
     uint64_t seed;            /**< odd */
     bool last[256];           /**< whether some text ends with this byte */
+    int only_last;            /**< the byte that all texts end with; -1: there are several */
 } qeff_matcher;
 
 /** Builds the automaton; texts are not empty, and of equal ones the last counts.

@@ -26,6 +26,11 @@ typedef struct qeff_pieces {
 bool qeff_pieces_append(qeff_pieces *pieces, qeff_piece piece);
 void qeff_pieces_deinit(qeff_pieces *pieces);
 
+/** WordPiece: most that max_input_chars_per_word may be. Real files say 100. The limit bounds both
+ * the stack and the time a hostile vocabulary can take: each character costs at most this many
+ * look-ups. */
+enum { QEFF_WORD_CHARS_MAX = 1000 };
+
 typedef struct qeff_token_model qeff_token_model;
 
 /** Appends the tokens of `word`, which is not empty.
@@ -35,6 +40,7 @@ typedef qeff_status (*qeff_token_model_tokenize)(const qeff_token_model *model, 
 
 struct qeff_token_model {
     qeff_token_model_tokenize tokenize;
+    bool is_wordpiece;
     qeff_vocab vocab;
     qeff_str unk;    /**< text of the unknown token, in the tokenizer's arena */
     int32_t unk_id;  /**< -1: not in the vocabulary */

@@ -48,9 +48,8 @@ static inline size_t decode(const char *text, size_t at, size_t end, uint32_t *c
     return *c < 0x80 ? 1 : qeff_utf8_decode(text + at, end - at, c);
 }
 
-/* Splits at white space, which goes, and at punctuation, which stays as words of one character. */
-static void split_bert(const qeff_pre_tokenizer_step *step, const char *text, qeff_range piece,
-                       qeff_ranges *out)
+void qeff_pre_tokenizer_split_bert(const qeff_pre_tokenizer_step *step, const char *text,
+                                   qeff_range piece, qeff_ranges *out)
 {
     (void)step;
     size_t begin = piece.begin, at = piece.begin;
@@ -201,7 +200,7 @@ typedef struct step_type {
 } step_type;
 
 static const step_type types[] = {
-    {"BertPreTokenizer", NULL, {.split = split_bert}},
+    {"BertPreTokenizer", NULL, {.split = qeff_pre_tokenizer_split_bert}},
     {"Whitespace", NULL, {.split = split_words}},
     {"WhitespaceSplit", NULL, {.split = split_at, .flags = QEFF_UNICODE_SPACE}},
     {"Punctuation", read_behavior, {.split = split_at, .flags = QEFF_UNICODE_PUNCT}},

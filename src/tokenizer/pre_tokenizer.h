@@ -62,4 +62,9 @@ qeff_status qeff_pre_tokenizer_read(qeff_json json, qeff_arena *arena, qeff_pre_
 void qeff_pre_tokenizer_run(const qeff_pre_tokenizer *pre_tokenizer, const char *text,
                             qeff_range piece, qeff_ranges ranges[2], qeff_ranges **result);
 
+/** BertPreTokenizer: splits at white space, which goes, and at punctuation, which stays as words of
+ * one character. */
+void qeff_pre_tokenizer_split_bert(const qeff_pre_tokenizer_step *step, const char *text,
+                                   qeff_range piece, qeff_ranges *out);
+
 #endif /* TOKENIZER_PRE_TOKENIZER_H */

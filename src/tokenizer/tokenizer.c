@@ -124,7 +124,7 @@ void qeff_tokenizer_destroy(qeff_tokenizer *tokenizer)
 
 qeff_str qeff_tokenizer_json(const qeff_tokenizer *tokenizer)
 {
-    return qeff_buffer_str(&tokenizer->json);
+    return tokenizer->text;
 }
 
 size_t qeff_tokenizer_vocab_size(const qeff_tokenizer *tokenizer)

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/bert_words.h"
 #include "tokenizer/decoder.h"
 #include "tokenizer/model.h"
 #include "tokenizer/normalizer.h"
@@ -21,12 +22,17 @@ typedef struct qeff_tokenizer_settings {
 
 struct qeff_tokenizer {
     qeff_arena arena;
-    qeff_buffer json; /**< vocabulary texts without escapes point into it */
+    qeff_buffer json;              /**< empty where an image was opened */
+    qeff_str text;                 /**< of tokenizer.json: in `json`, or with the image's owner */
+    qeff_str rest;                 /**< of the image: the text without its vocabulary */
+    size_t vocab_begin, vocab_end; /**< bytes of `json` that the vocabulary takes, or none */
     qeff_tokenizer_settings settings;
     qeff_normalizer normalizer;
     qeff_pre_tokenizer pre_tokenizer;
     qeff_token_model model;
     qeff_added_tokens added;
+    bool is_bert; /**< `bert` stands for normalizer, pre-tokenizer and model */
+    qeff_bert_words bert;
     qeff_post_processor post_processor;
     qeff_decoder decoder;
     int32_t special[QEFF_TOKEN_ROLES]; /**< ids, -1: none */
@@ -40,6 +46,14 @@ struct qeff_tokenizer {
  * @return as qeff_tokenizer_parse() */
 qeff_status qeff_huggingface_read(qeff_buffer *json, const qeff_tokenizer_settings *settings,
                                   qeff_tokenizer **out, qeff_error *err);
+
+/** Builds all but the vocabulary, which is there already, from `rest`: a tokenizer.json in whose
+ * place of the vocabulary is an empty object.
+ * @return as qeff_tokenizer_parse() */
+qeff_status qeff_huggingface_read_rest(qeff_tokenizer *tokenizer, qeff_str rest, qeff_error *err);
+
+/** Appends that text of a tokenizer; errors are the buffer's. */
+void qeff_huggingface_append_rest(const qeff_tokenizer *tokenizer, qeff_buffer *out);
 
 /** Texts of tokenizer_config.json and special_tokens_map.json beside a tokenizer. Zero-initialise;
  * `arena` holds the texts. */

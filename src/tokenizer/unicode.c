@@ -13,13 +13,6 @@ enum {
     HANGUL_NS = HANGUL_NL * HANGUL_NV * HANGUL_NT
 };
 
-uint32_t qeff_unicode_lower(uint32_t c)
-{
-    if (c >= QEFF_UNICODE_LOWER_END) return c;
-    const size_t at = (size_t)qeff_unicode_lower_blocks[c >> 7] << 7 | (c & 0x7f);
-    return (uint32_t)((int32_t)c + qeff_unicode_lower_delta[qeff_unicode_lower_index[at]]);
-}
-
 uint8_t qeff_unicode_ccc(uint32_t c)
 {
     if (c >= QEFF_UNICODE_CCC_END) return 0;

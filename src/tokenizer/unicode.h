@@ -44,8 +44,46 @@ static inline bool qeff_unicode_is_word(uint32_t c)
     return (qeff_unicode_flags(c) & QEFF_UNICODE_WORD) != 0;
 }
 
+/** What handle_chinese_chars of BertNormalizer puts spaces around. The reference tests 2b920 where
+ * the block starts at 2b820; kept, since results depend on it. */
+static inline bool qeff_unicode_is_chinese(uint32_t c)
+{
+    if (c < 0x3400) return false;
+    return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) ||
+           (c >= 0x20000 && c <= 0x2a6df) || (c >= 0x2a700 && c <= 0x2b73f) ||
+           (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
+           (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
+}
+
+/** A Hangul syllable: it decomposes into two or three letters. */
+static inline bool qeff_unicode_is_syllable(uint32_t c)
+{
+    return c >= 0xac00 && c < 0xac00 + 11172;
+}
+
 /** The lower-case form. U+0130 alone has a second character, U+0307: the caller adds it. */
-uint32_t qeff_unicode_lower(uint32_t c);
+static inline uint32_t qeff_unicode_lower(uint32_t c)
+{
+    if (c >= QEFF_UNICODE_LOWER_END) return c;
+    const size_t at = (size_t)qeff_unicode_lower_blocks[c >> 7] << 7 | (c & 0x7f);
+    return (uint32_t)((int32_t)c + qeff_unicode_lower_delta[qeff_unicode_lower_index[at]]);
+}
+
+/** What qeff_unicode_strip() returns besides a character. */
+enum {
+    QEFF_UNICODE_STRIP_ALL = 1, /**< nothing is left */
+    QEFF_UNICODE_STRIP_NOT = 2 /**< more than one character, or one that canonical ordering moves */
+};
+
+/** What NFD and strip_accents of BertNormalizer leave of a character with one of the flags NFX and
+ * MN8 that is no Hangul syllable. */
+static inline uint32_t qeff_unicode_strip(uint32_t c)
+{
+    if (c >= QEFF_UNICODE_STRIP_END) return QEFF_UNICODE_STRIP_ALL;
+    const uint32_t base =
+        qeff_unicode_strip_[(size_t)qeff_unicode_strip_blocks[c >> 6] << 6 | (c & 0x3f)];
+    return base ? base : c;
+}
 
 /** Canonical combining class. */
 uint8_t qeff_unicode_ccc(uint32_t c);

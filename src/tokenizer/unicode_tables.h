@@ -11,6 +11,7 @@
 #define QEFF_UNICODE_TAGS_END       0xe0200
 #define QEFF_UNICODE_LOWER_END      0x1e980
 #define QEFF_UNICODE_CCC_END        0x1e980
+#define QEFF_UNICODE_STRIP_END      0x2fa80
 #define QEFF_UNICODE_COMPOSE_LOW_N  928
 #define QEFF_UNICODE_COMPOSE_HIGH_N 12
 
@@ -21,6 +22,8 @@ extern const uint8_t qeff_unicode_lower_index[4864];
 extern const int32_t qeff_unicode_lower_delta[85];
 extern const uint8_t qeff_unicode_ccc_blocks[979];
 extern const uint8_t qeff_unicode_ccc_[9728];
+extern const uint8_t qeff_unicode_strip_blocks[3050];
+extern const uint16_t qeff_unicode_strip_[11136];
 extern const uint16_t qeff_unicode_canonical_bounds[4];
 extern const uint16_t qeff_unicode_canonical_keys[2060];
 extern const uint16_t qeff_unicode_canonical_at[2060];

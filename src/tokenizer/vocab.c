@@ -16,26 +16,38 @@ uint64_t qeff_vocab_hash(const qeff_vocab *vocab, uint64_t start, qeff_str text)
 static void place(qeff_vocab *vocab, uint64_t hash, size_t entry)
 {
     size_t i = (size_t)hash & (vocab->n_slots - 1);
-    while (vocab->slots[i].entry)
+    while (vocab->own.slots[i].entry)
         i = (i + 1) & (vocab->n_slots - 1);
-    vocab->slots[i] = (qeff_vocab_slot){(uint32_t)(hash >> 32), (uint32_t)entry + 1};
+    vocab->own.slots[i] = (qeff_vocab_slot){(uint32_t)(hash >> 32), (uint32_t)entry + 1};
 }
 
-static bool rehash(qeff_vocab *vocab)
+static bool rehash(qeff_vocab *vocab, size_t n_slots)
 {
-    /* Small tables grow faster; large ones must not be mostly empty. */
-    const size_t n_slots =
-        vocab->n_slots ? vocab->n_slots * (vocab->n_slots < 1 << 16 ? 4 : 2) : 256;
     qeff_vocab_slot *slots = qeff_alloc_array(n_slots, sizeof *slots);
     if (!slots) return false;
-    qeff_free(vocab->slots);
-    vocab->slots = slots;
+    qeff_free(vocab->own.slots);
+    vocab->slots = vocab->own.slots = slots;
     vocab->n_slots = n_slots;
-    for (size_t i = 0; i < vocab->n; i++) {
-        const qeff_vocab_entry *e = &vocab->entries[i];
-        place(vocab, qeff_vocab_hash(vocab, vocab->seed, (qeff_str){e->data, e->size}), i);
-    }
+    for (size_t i = 0; i < vocab->n; i++)
+        place(vocab,
+              qeff_vocab_hash(vocab, vocab->seed, qeff_vocab_entry_text(vocab, &vocab->entries[i])),
+              i);
     return true;
+}
+
+qeff_status qeff_vocab_reserve(qeff_vocab *vocab, size_t n, qeff_error *err)
+{
+    size_t n_slots = 256;
+    while (n_slots < 2 * n && n_slots < 1 << 17)
+        n_slots *= 2;
+    return rehash(vocab, n_slots) ? QEFF_OK : qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+}
+
+static bool grow(qeff_vocab *vocab)
+{
+    /* Small tables grow faster; large ones must not be mostly empty. */
+    const size_t n = vocab->n_slots;
+    return rehash(vocab, n == 0 ? 256 : n < 1 << 16 ? 4 * n : 2 * n);
 }
 
 const qeff_vocab_entry *
@@ -48,8 +60,9 @@ qeff_vocab_find_hashed(const qeff_vocab *vocab, uint64_t hash, qeff_str prefix, 
         if (vocab->slots[i].tag != tag) continue;
         const qeff_vocab_entry *e = &vocab->entries[vocab->slots[i].entry - 1];
         if (e->size != prefix.size + text.size) continue;
-        if (prefix.size && memcmp(e->data, prefix.data, prefix.size) != 0) continue;
-        if (text.size && memcmp(e->data + prefix.size, text.data, text.size) != 0) continue;
+        const char *data = vocab->text + e->at;
+        if (prefix.size && memcmp(data, prefix.data, prefix.size) != 0) continue;
+        if (text.size && memcmp(data + prefix.size, text.data, text.size) != 0) continue;
         return e;
     }
     return NULL;
@@ -73,13 +86,21 @@ qeff_vocab_add(qeff_vocab *vocab, qeff_str text, int32_t id, bool *is_new, qeff_
         return qeff_fail(err, QEFF_ERR_FORMAT, "more than %d tokens", QEFF_VOCAB_SIZE_MAX);
     const uint64_t hash = qeff_vocab_hash(vocab, qeff_vocab_hash_start(vocab), text);
     if (qeff_vocab_find_hashed(vocab, hash, (qeff_str){"", 0}, text)) return QEFF_OK;
+    qeff_vocab_memory *own = &vocab->own;
     qeff_vocab_entry *moved =
-        qeff_grow(vocab->entries, vocab->n, &vocab->capacity, sizeof *vocab->entries);
+        qeff_grow(own->entries, vocab->n, &own->capacity, sizeof *own->entries);
     if (!moved) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
-    vocab->entries = moved;
-    if (vocab->n_slots < 2 * (vocab->n + 1) && !rehash(vocab))
+    vocab->entries = own->entries = moved;
+    const size_t at = own->text.size;
+    if (at > UINT32_MAX - text.size)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "tokens of more than 4 GiB");
+    qeff_buffer_append_str(&own->text, text);
+    QEFF_TRY(qeff_buffer_status(&own->text, err));
+    vocab->text = own->text.data ? (const char *)own->text.data : ""; /* an empty token is one */
+    vocab->text_bytes = own->text.size;
+    if (vocab->n_slots < 2 * (vocab->n + 1) && !grow(vocab))
         return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
-    vocab->entries[vocab->n] = (qeff_vocab_entry){text.data, (uint32_t)text.size, id};
+    own->entries[vocab->n] = (qeff_vocab_entry){(uint32_t)at, (uint32_t)text.size, id};
     place(vocab, hash, vocab->n++);
     if (text.size > vocab->max_bytes) vocab->max_bytes = text.size;
     *is_new = true;
@@ -92,16 +113,16 @@ qeff_status qeff_vocab_finish(qeff_vocab *vocab, qeff_error *err)
     for (size_t i = 0; i < vocab->n; i++)
         if ((size_t)vocab->entries[i].id >= vocab->id_limit)
             vocab->id_limit = (size_t)vocab->entries[i].id + 1;
-    vocab->by_id = qeff_alloc_array(vocab->id_limit, sizeof *vocab->by_id);
+    vocab->by_id = vocab->own.by_id = qeff_alloc_array(vocab->id_limit, sizeof *vocab->by_id);
     if (!vocab->by_id) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < vocab->n; i++) {
         const qeff_vocab_entry *e = &vocab->entries[i];
-        uint32_t *slot = &vocab->by_id[e->id];
+        uint32_t *slot = &vocab->own.by_id[e->id];
         if (*slot) {
-            const qeff_str other = qeff_vocab_text(vocab, e->id);
+            const qeff_str other = qeff_vocab_text(vocab, e->id),
+                           text = qeff_vocab_entry_text(vocab, e);
             return qeff_fail(err, QEFF_ERR_FORMAT, "tokens '%.*s' and '%.*s' share id %d",
-                             QEFF_STR_ARGS(other), (int)(e->size < 200 ? e->size : 200), e->data,
-                             (int)e->id);
+                             QEFF_STR_ARGS(other), QEFF_STR_ARGS(text), (int)e->id);
         }
         *slot = (uint32_t)i + 1;
     }
@@ -111,14 +132,19 @@ qeff_status qeff_vocab_finish(qeff_vocab *vocab, qeff_error *err)
 qeff_str qeff_vocab_text(const qeff_vocab *vocab, int32_t id)
 {
     if (id < 0 || (size_t)id >= vocab->id_limit || !vocab->by_id[id]) return (qeff_str){NULL, 0};
-    const qeff_vocab_entry *e = &vocab->entries[vocab->by_id[id] - 1];
-    return (qeff_str){e->data, e->size};
+    return qeff_vocab_entry_text(vocab, &vocab->entries[vocab->by_id[id] - 1]);
+}
+
+void qeff_vocab_set_id(qeff_vocab *vocab, const qeff_vocab_entry *entry, int32_t id)
+{
+    vocab->own.entries[entry - vocab->entries].id = id;
 }
 
 void qeff_vocab_deinit(qeff_vocab *vocab)
 {
-    qeff_free(vocab->entries);
-    qeff_free(vocab->slots);
-    qeff_free(vocab->by_id);
+    qeff_buffer_deinit(&vocab->own.text);
+    qeff_free(vocab->own.entries);
+    qeff_free(vocab->own.slots);
+    qeff_free(vocab->own.by_id);
     *vocab = (qeff_vocab){0};
 }

@@ -10,10 +10,6 @@
 #include "base/utf8.h"
 #include "tokenizer/model.h"
 
-/* Real files say 100. The limit bounds both the stack and the time a hostile vocabulary can take:
- * each character costs at most this many look-ups. */
-enum { MAX_CHARS = 1000 };
-
 /* The longest piece that starts at `at`, or NULL. */
 static const qeff_vocab_entry *find_longest(const qeff_token_model *model, qeff_str word, size_t at)
 {
@@ -21,8 +17,8 @@ static const qeff_vocab_entry *find_longest(const qeff_token_model *model, qeff_
     const qeff_str prefix = at ? model->prefix : (qeff_str){"", 0};
     const size_t max_bytes = vocab->max_bytes > prefix.size ? vocab->max_bytes - prefix.size : 0;
     const size_t limit = word.size - at < max_bytes ? word.size - at : max_bytes;
-    uint64_t hashes[MAX_CHARS];
-    uint16_t ends[MAX_CHARS]; /* a character has at most 4 bytes */
+    uint64_t hashes[QEFF_WORD_CHARS_MAX];
+    uint16_t ends[QEFF_WORD_CHARS_MAX]; /* a character has at most 4 bytes */
     size_t n = 0;
     uint64_t hash = at ? model->prefix_hash : qeff_vocab_hash_start(vocab);
     for (size_t i = 0; i < limit;) {
@@ -69,13 +65,14 @@ qeff_wordpiece_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, 
     qeff_str prefix = {NULL, 0};
     int64_t max_chars = 0;
     QEFF_TRY(qeff_json_to_str(qeff_json_find(json, "continuing_subword_prefix"), &prefix, err));
-    QEFF_TRY(qeff_json_to_int(qeff_json_find(json, "max_input_chars_per_word"), 0, MAX_CHARS,
-                              &max_chars, err));
+    QEFF_TRY(qeff_json_to_int(qeff_json_find(json, "max_input_chars_per_word"), 0,
+                              QEFF_WORD_CHARS_MAX, &max_chars, err));
     model->prefix = qeff_arena_str(arena, prefix);
     if (!model->prefix.data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
     model->prefix_hash =
         qeff_vocab_hash(&model->vocab, qeff_vocab_hash_start(&model->vocab), model->prefix);
     model->max_chars = (size_t)max_chars;
     model->tokenize = tokenize_wordpiece;
+    model->is_wordpiece = true;
     return QEFF_OK;
 }

@@ -349,6 +349,13 @@ TEST(encode, takes_linear_time_for_runs_of_one_character)
     encode_repeated(&(parts){0}, " ", 10000000);
     encode_repeated(&(parts){0}, ".", 1000000);
     encode_repeated(&(parts){0}, "\xe4\xb8\xad", 1000000);
+    encode_repeated(&(parts){0}, "\xc3\xa9", 1000000);
+    encode_repeated(&(parts){0}, "\xea\xb0\x81", 1000000);
+    encode_repeated(&(parts){0}, "\xe0\xaf\x8a", 1000000); /* NFD makes two of it */
+    encode_repeated(&(parts){0}, "\xe3\x80\xae", 1000000); /* a mark that stays */
+    encode_repeated(&(parts){0}, "a\xe3\x80\xae ", 1000000);
+    encode_repeated(&(parts){0}, "\xe2\x80\x8b", 1000000);
+    encode_repeated(&(parts){0}, "##", 1000000);
     encode_repeated(&(parts){0}, "a ", 1000000);
     encode_repeated(&(parts){0}, "ab", 1000000);
     encode_repeated(&(parts){0}, "\xff", 1000000);

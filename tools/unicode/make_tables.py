@@ -269,6 +269,24 @@ def build(data):
     total += emit(out, "uint8_t", "qeff_unicode_ccc_blocks", stage1, extern)
     total += emit(out, "uint8_t", "qeff_unicode_ccc_", stage2, extern)
 
+    # What NFD and strip_accents of BERT leave of a character that either of them changes: 0 itself,
+    # 1 nothing, 2 more than one character or one that canonical ordering moves, else that character.
+    touched = (sets["NFX"] | sets["MN8"]) - set(HANGUL)
+    strip_end = (max(c for c in touched if c < 0xE0000) | 0x7F) + 1
+    assert all(c in sets["MN8"] for c in touched if c >= strip_end)
+    strip = [0] * strip_end
+    for c in touched:
+        if c < strip_end:
+            parts = data.decompose(c, False)
+            rest = [d for d in parts if d not in sets["MN8"]]
+            single = len(rest) == 1 and rest[0] not in data.ccc and (rest[0] < 0x10000 or rest[0] == c)
+            assert not single or rest[0] > 2 and parts[0] not in data.ccc
+            strip[c] = 1 if not rest else 2 if not single else 0 if rest[0] == c else rest[0]
+    stage1, stage2 = two_level(strip, strip_end, 6)
+    assert max(stage1) < 256
+    total += emit(out, "uint8_t", "qeff_unicode_strip_blocks", stage1, extern)
+    total += emit(out, "uint16_t", "qeff_unicode_strip_", stage2, extern)
+
     # Full decompositions. A code point with a canonical one has a compatibility one of its own
     # only where they differ.
     entries = {}
@@ -311,6 +329,7 @@ def build(data):
                "#define QEFF_UNICODE_TAGS_END 0x%x" % tags.stop,
                "#define QEFF_UNICODE_LOWER_END 0x%x" % lower_end,
                "#define QEFF_UNICODE_CCC_END 0x%x" % ccc_end,
+               "#define QEFF_UNICODE_STRIP_END 0x%x" % strip_end,
                "#define QEFF_UNICODE_COMPOSE_LOW_N %d" % len(low),
                "#define QEFF_UNICODE_COMPOSE_HIGH_N %d\n" % len(high)]
     header += extern + ["\n#endif"]
