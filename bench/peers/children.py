@@ -25,7 +25,7 @@ class Child:
 
     def __init__(self, options, mode, engine, threads, arguments=(), more_environment=()):
         command = [sys.executable, "-B", __file__, mode, engine, options.build, options.model, options.work, threads, *arguments]
-        self.log = open(options.work / f"{mode}-{engine}.log", "w+")
+        self.log = open(options.work / f"{mode}-{engine}-{threads}.log", "w+")
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
                                         text=True, env=environment(options.work, threads, more_environment))
         self.greeting = self.answer()

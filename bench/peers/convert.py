@@ -168,7 +168,8 @@ def gguf_vocabulary(writer, model):
     writer.add_tokenizer_pre("default")
     writer.add_token_list(tokens)
     writer.add_token_types(types)
-    for role, token in (("bos", "[CLS]"), ("eos", "[SEP]"), ("sep", "[SEP]"), ("unk", "[UNK]"), ("pad", "[PAD]"), ("mask", "[MASK]")):
+    for role, token in (("bos", "[CLS]"), ("eos", "[SEP]"), ("sep", "[SEP]"), ("unk", "[UNK]"), ("pad", "[PAD]"),
+                        ("mask", "[MASK]")):
         getattr(writer, f"add_{role}_token_id")(tokens.index(token.encode()))
 
 

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STEADY = 0.9  # the lower of a sample's two probes, as a part of the other
 QUIET = 0.85  # with elapsed time: the lower probe, as a part of the best tenth of the run's
 ONE_THREAD = " (1 thread)"
+PACKAGES = ("qeff", "onnxruntime", "openvino", "ctranslate2", "pytorch", "sentence-transformers", "tokenizers", "llama.cpp")
 FAMILIES = {"fp32": "fp32", "int8": "int8 weights and activations", "bf16": "bf16"}
 
 
@@ -64,8 +65,8 @@ def summary(result, unit="samples"):
     kept, n, all_ = steady(result)
     least = min((len(samples) for cells in kept.values() for samples in cells.values()), default=0)
     probes = [p for cells in result["samples"].values() for samples in cells.values() for s in samples for p in s[1:3]]
-    return (f"{about(result)} {result['rounds']} round{'s' * (result['rounds'] > 1)}; {n} of {all_} {unit} are left out as unsteady, at least {least} of a cell and "
-            f"engine remain. Probe: median "
+    return (f"{about(result)} {result['rounds']} round{'s' * (result['rounds'] > 1)}; {n} of {all_} {unit} are left out as "
+            f"unsteady, at least {least} of a cell and engine remain. Probe: median "
             f"{statistics.median(probes):.0f}, {min(probes):.0f} to {max(probes):.0f} GFLOP/s. {made_of(result)}")
 
 
@@ -78,9 +79,10 @@ def made_of(result):
     """Versions, each package once, and what is left out."""
     packages = {}
     for engine, version in result["versions"].items():
-        name = engine.replace(ONE_THREAD, "").replace("-fused", "").replace("-compiled", "").replace("-batch", "").replace("-fast", "")
-        packages.setdefault(name.replace("-int8", "").replace("-bf16", "").replace("-mixed", ""), version.removeprefix("qeff "))
-    left_out = "".join(f" Left out: {engine} ({reason})." for engine, reason in result["left_out"].items())
+        name = next((known for known in PACKAGES if engine.startswith(known)), engine)
+        packages.setdefault(name, version.removeprefix("qeff "))
+    reasons = "; ".join(f"{engine} ({reason.rstrip('.')})" for engine, reason in result["left_out"].items())
+    left_out = f" Left out: {reasons}." if reasons else ""
     return ", ".join(f"{name} {version}" for name, version in packages.items()) + "." + left_out
 
 
@@ -150,10 +152,12 @@ def worst_ratio(goals, result, kind, what, wanted, chosen):
 def grid_goals(result):
     goals, times, wide = Goals(), medians(result), "avx512" in result["versions"].get("qeff", "")
     shares = {cell: 100 * row["qeff"][1] for cell, row in times.items() if "qeff" in row}
-    if result["threads"] == 1 and "qeff-bf16" not in result["versions"] and shares:
-        long = min((c for c in shares if c not in ("1 x 8", "64 ragged")), key=shares.get)
-        goals.at_least("fp32, share of the probe, 16 tokens and more", 86 if wide else 91, shares[long], " %", long)
-        goals.at_least("fp32, share of the probe, 8 tokens", 68 if wide else 78, shares["1 x 8"], " %")
+    if result["threads"] == 1 and "qeff-bf16" not in result["versions"]:
+        long = min((c for c in shares if c not in ("1 x 8", "64 ragged")), key=shares.get, default=None)
+        if long:
+            goals.at_least("fp32, share of the probe, 16 tokens and more", 86 if wide else 91, shares[long], " %", long)
+        if "1 x 8" in shares:
+            goals.at_least("fp32, share of the probe, 8 tokens", 68 if wide else 78, shares["1 x 8"], " %")
     if any(best_peer(row, "fp32") for row in times.values()):
         worst_ratio(goals, result, "fp32", "fp32 to the best peer, 1 x 8 and 1 x 16", 1.6, lambda c: c in ("1 x 8", "1 x 16"))
         worst_ratio(goals, result, "fp32", "fp32 to the best peer, ragged", 1.35, lambda c: "ragged" in c)
@@ -170,7 +174,7 @@ def grid_goals(result):
         accuracy_goals(goals, result["cosines"])
     for cell, wanted in (("32 x 16", 1.9), ("64 ragged", 1.9), ("1 x 32", 1.6)):
         for engine in ("qeff", "qeff-int8", "qeff-bf16"):
-            one = times[cell].get(engine + ONE_THREAD)
+            one = times.get(cell, {}).get(engine + ONE_THREAD)
             if one and engine in times[cell]:
                 goals.at_least(f"{engine}, 2 threads to 1, {cell}", wanted, times[cell][engine][1] / one[1])
     return goals.table()
@@ -206,6 +210,8 @@ def grid(result):
         if len(engines) < 2:  # own fp32 beside the others, to compare with
             continue
         tables.append(f"{what}: milliseconds (share of the fp32 probe)\n\n{grid_table(result, kind)}")
+        if not any(cells.values()):
+            continue
         threads = f"{result['threads']} thread{'s' * (result['threads'] > 1)}"
         panels.append((f"{kind}, {threads}: share of the fp32 probe; higher is faster", engines, cells))
     return [summary(result), *tables, *scaling(result), grid_goals(result)], plots.grouped(panels)
@@ -215,13 +221,12 @@ def grid(result):
 
 
 def encode_rates(result):
-    """{engine: (texts/s, the same per GFLOP/s of the probe)}: all slices, each with its median."""
+    """{engine: (texts/s, the same per GFLOP/s of the probe)}: its slices, each with its median."""
     kept, sizes, found = steady(result)[0], result["sizes"], {}
     for engine, cells in kept.items():
-        if len(cells) == min(len(sizes), result["rounds"]):
-            n = sum(sizes[int(cell)] for cell in cells)
-            found[engine] = (n / sum(statistics.median(s[0] for s in samples) for samples in cells.values()),
-                             n / sum(statistics.median(s[0] * statistics.mean(s[1:3]) for s in samples) for samples in cells.values()))
+        n = sum(sizes[int(cell)] for cell in cells)
+        found[engine] = (n / sum(statistics.median(s[0] for s in samples) for samples in cells.values()),
+                         n / sum(statistics.median(s[0] * statistics.mean(s[1:3]) for s in samples) for samples in cells.values()))
     return found
 
 
@@ -275,17 +280,19 @@ def tokenize(result):
                          for cell, samples in kept.get(engine, {}).items()}
         lines.append([engine, *(figure(rates[engine][cell][0]) if cell in rates[engine] else "-" for cell in result["bytes"])])
     own = rates.get("qeff", {})
-    peers = {cell: min((rates[e][cell][1], e) for e in rates if e != "qeff" and cell in rates[e]) for cell in own}
-    lines.append(["qeff / best peer", *(f"{peers[cell][0] / own[cell][1]:.1f} ({peers[cell][1]})" if cell in own else "-"
+    peers = {cell: min(((rates[e][cell][1], e) for e in rates if e != "qeff" and cell in rates[e]), default=None) for cell in own}
+    lines.append(["qeff / best peer", *(f"{peers[cell][0] / own[cell][1]:.1f} ({peers[cell][1]})" if peers.get(cell) else "-"
                                         for cell in result["bytes"])])
-    if own:
+    alone = rates.get("tokenizers", {})
+    if "English" in own:
         goals.at_least("English", 40, own["English"][0], " MB/s")
-        for cell, wanted in (("English", 20), ("90 languages", 12)):
-            alone = rates["tokenizers"][cell][1] / own[cell][1]
-            goals.at_least(f"{cell}, to `tokenizers` text by text", wanted, alone)
+    for cell, wanted in (("English", 20), ("90 languages", 12)):
+        if cell in own and cell in alone:
+            goals.at_least(f"{cell}, to `tokenizers` text by text", wanted, alone[cell][1] / own[cell][1])
+    if "one letter" in own:
         goals.at_most("1 MB of one letter", 100, 1e-3 * result["bytes"]["one letter"] / own["one letter"][0], " ms")
     groups = [(f"{cell}: MB of text a second, 1 thread", [(e, rates[e][cell][0], figure(rates[e][cell][0])) for e in rates if cell in rates[e]])
-              for cell in result["bytes"] if cell != "one letter"]
+              for cell in result["bytes"] if cell != "one letter" and any(cell in rates[e] for e in rates)]
     sizes = ", ".join(f"{cell} {size / 1e6:.2f} MB" for cell, size in result["bytes"].items())
     same = all(tokens == result["tokens"]["qeff"] for tokens in result["tokens"].values())
     says = f"Texts: {sizes}. All engines find {'the same' if same else 'different'} numbers of tokens."
