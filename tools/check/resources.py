@@ -60,6 +60,13 @@ def main():
         report.figure("embed one sentence with a program", 1000 * seconds, 30 * args.slack, " ms")
         report.figure("embed, peak memory; the weights and 24 MiB", peak / MIB, weights / MIB + 24, " MiB")
 
+        with open(f"{folder}/long.txt", "w") as file:  # 32 texts of 128 tokens
+            for n in range(32):
+                file.write(" ".join(["house", "ground", "water", "paper"][(n + w) % 4] for w in range(126)) + "\n")
+        seconds, peak = measure([args.qeff, "embed", program + "0", "-i", f"{folder}/long.txt"], 5)
+        report.figure("embed 32 texts of 128 tokens, peak memory; the weights and 24 MiB", peak / MIB,
+                      weights / MIB + 24, " MiB")
+
         run(args.qeff, "embed", args.model, TEXT)
         seconds, peak = measure([args.qeff, "embed", args.model, TEXT], 21)
         report.figure("embed one sentence with a model folder whose program is cached", 1000 * seconds,
