@@ -29,7 +29,7 @@ void qeff_pieces_deinit(qeff_pieces *pieces);
 /** WordPiece: most that max_input_chars_per_word may be. Real files say 100. The limit bounds both
  * the stack and the time a hostile vocabulary can take: each character costs at most this many
  * look-ups. */
-enum { QEFF_WORD_CHARS_MAX = 1000 };
+enum { QEFF_WORD_CHARS_MAX = 1000, QEFF_PIECE_STARTS = 4096 };
 
 typedef struct qeff_token_model qeff_token_model;
 
@@ -47,6 +47,9 @@ struct qeff_token_model {
     qeff_str prefix; /**< WordPiece: what continuing pieces start with */
     uint64_t prefix_hash;
     size_t max_chars; /**< WordPiece: longer words are unknown */
+    /** WordPiece: bytes of the longest piece, without the prefix, by its first two bytes (hashed);
+     * [0] at the start of a word, [1] inside; UINT8_MAX: that or more */
+    uint8_t longest[2][QEFF_PIECE_STARTS];
 };
 
 /** Reads the "model" of a tokenizer.json; its vocabulary is in `model->vocab` already.

@@ -38,7 +38,7 @@ static bool rehash(qeff_vocab *vocab, size_t n_slots)
 qeff_status qeff_vocab_reserve(qeff_vocab *vocab, size_t n, qeff_error *err)
 {
     size_t n_slots = 256;
-    while (n_slots < 2 * n && n_slots < 1 << 17)
+    while (n_slots < 2 * n && n_slots < 1 << 18)
         n_slots *= 2;
     return rehash(vocab, n_slots) ? QEFF_OK : qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
 }

@@ -60,7 +60,7 @@ static inline uint64_t qeff_vocab_hash_byte(const qeff_vocab *vocab, uint64_t ha
 
 uint64_t qeff_vocab_hash(const qeff_vocab *vocab, uint64_t start, qeff_str text);
 
-/** Makes room for about `n` tokens, at most 65,536, before the first one.
+/** Makes room for about `n` tokens, at most 131,072, before the first one.
  * @return QEFF_ERR_NO_MEMORY */
 qeff_status qeff_vocab_reserve(qeff_vocab *vocab, size_t n, qeff_error *err);
 

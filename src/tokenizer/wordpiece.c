@@ -10,13 +10,49 @@
 #include "base/utf8.h"
 #include "tokenizer/model.h"
 
+/* Place of a piece's first two bytes in the table of longest pieces. */
+static inline size_t start_of(const char *text)
+{
+    return ((size_t)(unsigned char)text[0] * 37 ^ (size_t)(unsigned char)text[1] * 16) %
+           QEFF_PIECE_STARTS;
+}
+
+static void note_length(uint8_t longest[QEFF_PIECE_STARTS], qeff_str piece)
+{
+    if (piece.size < 2) return; /* pieces of one byte are always looked for */
+    uint8_t *known = &longest[start_of(piece.data)];
+    const uint8_t size = piece.size < UINT8_MAX ? (uint8_t)piece.size : UINT8_MAX;
+    if (size > *known) *known = size;
+}
+
+static void note_lengths(qeff_token_model *model)
+{
+    const qeff_str prefix = model->prefix;
+    for (size_t i = 0; i < model->vocab.n; i++) {
+        const qeff_str text = qeff_vocab_entry_text(&model->vocab, &model->vocab.entries[i]);
+        note_length(model->longest[0], text);
+        if (text.size < prefix.size || memcmp(text.data, prefix.data, prefix.size) != 0) continue;
+        note_length(model->longest[1],
+                    (qeff_str){text.data + prefix.size, text.size - prefix.size});
+    }
+}
+
+/* Bytes that are worth hashing of the `left` ones at `text`. */
+static inline size_t
+limit_of(const qeff_token_model *model, const char *text, size_t left, bool is_inside)
+{
+    if (left < 2) return left;
+    const size_t longest = model->longest[is_inside][start_of(text)];
+    const size_t limit = longest == UINT8_MAX ? model->vocab.max_bytes : longest ? longest : 1;
+    return left < limit ? left : limit;
+}
+
 /* The longest piece that starts at `at`, or NULL. */
 static const qeff_vocab_entry *find_longest(const qeff_token_model *model, qeff_str word, size_t at)
 {
     const qeff_vocab *vocab = &model->vocab;
     const qeff_str prefix = at ? model->prefix : (qeff_str){"", 0};
-    const size_t max_bytes = vocab->max_bytes > prefix.size ? vocab->max_bytes - prefix.size : 0;
-    const size_t limit = word.size - at < max_bytes ? word.size - at : max_bytes;
+    const size_t limit = limit_of(model, word.data + at, word.size - at, at > 0);
     uint64_t hashes[QEFF_WORD_CHARS_MAX];
     uint16_t ends[QEFF_WORD_CHARS_MAX]; /* a character has at most 4 bytes */
     size_t n = 0;
@@ -72,6 +108,7 @@ qeff_wordpiece_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, 
     model->prefix_hash =
         qeff_vocab_hash(&model->vocab, qeff_vocab_hash_start(&model->vocab), model->prefix);
     model->max_chars = (size_t)max_chars;
+    note_lengths(model);
     model->tokenize = tokenize_wordpiece;
     model->is_wordpiece = true;
     return QEFF_OK;

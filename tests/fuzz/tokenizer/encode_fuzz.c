@@ -1,4 +1,5 @@
-/* encode_fuzz.c - fuzz target for encoding and decoding.
+/* encode_fuzz.c - fuzz target for encoding and decoding. The last kind of tokenizer runs in one
+ * pass over the text, and must give what another one gives that runs the same steps one by one.
  *
  *   input  tokenizer, options, max_length: one byte each; then the text, up to the first byte 0xfe,
  *          and the pair behind it */
@@ -43,6 +44,8 @@ static const char vocab[] =
     "\"##b\":8,\"un\":9,\"##want\":10,\"##ed\":11,\"e\":12,\"##e\":13,\".\":14,\"\xe4\xb8\xad\":15,"
     "\"\xcc\x81\":16,\"##\xcc\x81\":17,\"\xc3\xa9\":18,\"'\":19,\"s\":20,\"##s\":21,\"n\":22}";
 
+static const char added_raw[] = "[" TOKEN("[MASK]", FLAGS("false", "true", "false", "false")) "]";
+
 static const struct {
     const char *normalizer, *pre_tokenizer, *post_processor;
 } kinds[] = {
@@ -60,8 +63,12 @@ static const struct {
      "\"MergedWithNext\"},{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"\xc3\xa9\"}]}",
      "null"},
     {"null", "null", "null"},
+    {BERT("true"), "{\"type\":\"BertPreTokenizer\"}", "null"},
+    {"{\"type\":\"Sequence\",\"normalizers\":[" BERT(
+         "true") ",{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":false}]}",
+     "{\"type\":\"BertPreTokenizer\"}", "null"},
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
+enum { KIND_IN_STEPS = sizeof kinds / sizeof *kinds - 1, KIND_IN_ONE = KIND_IN_STEPS - 1 };
 
 static qeff_tokenizer *make(size_t kind)
 {
@@ -73,8 +80,8 @@ static qeff_tokenizer *make(size_t kind)
         "\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true},\"model\":{"
         "\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\","
         "\"max_input_chars_per_word\":100,\"vocab\":%s}}",
-        added, kinds[kind].normalizer, kinds[kind].pre_tokenizer, kinds[kind].post_processor,
-        vocab);
+        kind >= KIND_IN_ONE ? added_raw : added, kinds[kind].normalizer, kinds[kind].pre_tokenizer,
+        kinds[kind].post_processor, vocab);
     REQUIRE(n > 0 && (size_t)n < sizeof json);
     REQUIRE(!qeff_tokenizer_parse((qeff_bytes){(const uint8_t *)json, (size_t)n}, NULL, &tokenizer,
                                   NULL));
@@ -100,12 +107,28 @@ static void encode(const qeff_tokenizer *tokenizer, qeff_str text, qeff_encode_o
     REQUIRE(first.n == 0 || memcmp(first.ids, second.ids, first.n * sizeof *first.ids) == 0);
 }
 
+static void
+compare(qeff_tokenizer *const tokenizers[2], qeff_str text, const qeff_encode_options *options)
+{
+    static qeff_encoding encodings[2];
+    qeff_status status[2];
+    for (int k = 0; k < 2; k++)
+        status[k] = qeff_tokenizer_encode(tokenizers[k], text, options, &encodings[k], NULL);
+    const qeff_encoding *a = &encodings[0], *b = &encodings[1];
+    REQUIRE(status[0] == status[1] && a->n == b->n && a->n_truncated == b->n_truncated);
+    if (a->n == 0) return;
+    REQUIRE(memcmp(a->ids, b->ids, a->n * sizeof *a->ids) == 0);
+    REQUIRE(memcmp(a->word_ids, b->word_ids, a->n * sizeof *a->word_ids) == 0);
+    REQUIRE(memcmp(a->offsets, b->offsets, a->n * sizeof *a->offsets) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static qeff_tokenizer *tokenizers[N_KINDS];
+    static qeff_tokenizer *tokenizers[KIND_IN_STEPS + 1];
     if (size < 3) return 0;
-    const size_t kind = data[0] % N_KINDS;
-    if (!tokenizers[kind]) tokenizers[kind] = make(kind);
+    const size_t kind = data[0] % KIND_IN_STEPS;
+    for (size_t i = kind; i <= kind + (kind == KIND_IN_ONE); i++)
+        if (!tokenizers[i]) tokenizers[i] = make(i);
     const char *text = (const char *)data + 3;
     const char *mark = memchr(text, 0xfe, size - 3);
     const size_t n = mark ? (size_t)(mark - text) : size - 3;
@@ -116,5 +139,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          .strategy = (qeff_truncation)(data[1] / 4 % 3),
                                          .max_length = data[2]};
     encode(tokenizers[kind], (qeff_str){text, n}, options);
+    if (kind == KIND_IN_ONE) compare(&tokenizers[kind], (qeff_str){text, n}, &options);
     return 0;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the seed inputs of both targets; texts come from tests/golden/tokenizer/corpus.py."""
+"""Writes the seed inputs of all three targets; texts come from tests/golden/tokenizer/corpus.py."""
 import json
+import struct
 import sys
 from pathlib import Path
 
@@ -13,9 +14,9 @@ VOCAB = {t: i for i, t in enumerate(
 
 
 def main():
-    load, encode = HERE / "corpus_load", HERE / "corpus_encode"
-    load.mkdir(exist_ok=True)
-    encode.mkdir(exist_ok=True)
+    load, encode, image = HERE / "corpus_load", HERE / "corpus_encode", HERE / "corpus_image"
+    for folder in (load, encode, image):
+        folder.mkdir(exist_ok=True)
     for name, raw in corpus.variants(corpus.base(VOCAB), VOCAB).items():
         (load / name).write_text(corpus.dumps(raw), encoding="utf-8")
     raw = corpus.base(VOCAB)
@@ -28,11 +29,19 @@ def main():
 
     texts = list(corpus.fixed())[::6] + list(corpus.mixes(150, seed=5))
     for i, text in enumerate(texts):
+        if i % 4 == 0:  # in one pass and in steps
+            (encode / ("pass_%03d" % i)).write_bytes(bytes([5, i % 2, 0]) + text.encode())
         head = bytes([i % 5, i * 7 % 16, [0, 0, 5, 9][i % 4]])
         pair = b"\xfe" + texts[i - 1].encode() if i % 3 == 2 else b""
         (encode / ("%03d" % i)).write_bytes(head + text.encode() + pair)
     for i, data in enumerate([b"\xff\xc0\x80", b"\xe2\x82", b"a\xf0\x9f\x98b", b"\xed\xa0\x80"]):
         (encode / ("invalid_%d" % i)).write_bytes(bytes([i, 0, 0]) + data)
+    # The numbers of the header, and some of those behind it.
+    (image / "good").write_bytes(b"")
+    for at in list(range(20)) + list(range(20, 200, 7)):
+        for value in (0, 1, 0xFFFFFFFF):
+            (image / ("%d_%x" % (at, value))).write_bytes(struct.pack("<HI", at, value))
+    (image / "cut").write_bytes(b"\0")
 
 
 if __name__ == "__main__":
