@@ -38,17 +38,12 @@ DEFINE_TILE(4, tile_4, PREPARE, STEP)
 DEFINE_TILE(5, tile_5, PREPARE, STEP)
 DEFINE_TILE(6, tile_6, PREPARE, STEP)
 
-static packed_tile_function *choose_tile(const qeff_gemm_packed *g, size_t rows)
-{
-    static packed_tile_function *const tiles[TILE_ROWS] = {tile_1, tile_2, tile_3,
-                                                           tile_4, tile_5, tile_6};
-    (void)g;
-    return tiles[rows - 1];
-}
-
 static void gemm_i8(const qeff_gemm_packed *g, size_t first_panel, size_t n_panels)
 {
-    run_gemm(g, first_panel, n_panels);
+    static void (*const tiles[])(const packed_tile *) = {tile_1, tile_2, tile_3,
+                                                         tile_4, tile_5, tile_6};
+    const tiled_gemm product = {g, TILE_ROWS, tiles};
+    run_gemm(&product, first_panel, n_panels);
 }
 
 void qeff_kernels_avxvnni(qeff_kernels *kernels)

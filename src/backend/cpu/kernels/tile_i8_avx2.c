@@ -69,15 +69,11 @@ DEFINE_TILE(2, tile_2, PREPARE, STEP)
 DEFINE_TILE(3, tile_3, PREPARE, STEP)
 DEFINE_TILE(4, tile_4, PREPARE, STEP)
 
-static packed_tile_function *choose_tile(const qeff_gemm_packed *g, size_t rows)
-{
-    static packed_tile_function *const tiles[2][TILE_ROWS] = {
-        {tile_1, tile_2, tile_3, tile_4},
-        {tile_1_paired, tile_2_paired, tile_3_paired, tile_4_paired}};
-    return tiles[g->w_pairs_fit][rows - 1];
-}
-
 void qeff_gemm_i8_avx2(const qeff_gemm_packed *g, size_t first_panel, size_t n_panels)
 {
-    run_gemm(g, first_panel, n_panels);
+    static void (*const any[])(const packed_tile *) = {tile_1, tile_2, tile_3, tile_4};
+    static void (*const paired[])(const packed_tile *) = {tile_1_paired, tile_2_paired,
+                                                          tile_3_paired, tile_4_paired};
+    const tiled_gemm product = {g, TILE_ROWS, g->w_pairs_fit ? paired : any};
+    run_gemm(&product, first_panel, n_panels);
 }
