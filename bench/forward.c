@@ -262,7 +262,7 @@ int main(int argc, char **argv)
 
     unsigned flags = 0;
     check(qeff_cpu_detect(&flags, &err));
-    if (level && !strcmp(level, "avx2")) flags &= ~(unsigned)QEFF_CPU_AVX512;
+    if (level && !strcmp(level, "avx2")) flags &= QEFF_CPU_AVX2;
     if (level && !strcmp(level, "scalar")) flags = 0;
     const qeff_kernels kernels = qeff_kernels_for(flags);
     qeff_ragged_session *session = open_session(&plan, &kernels, n_threads);

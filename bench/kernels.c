@@ -61,7 +61,7 @@ static void report(const line *l)
 {
     double seconds[SAMPLES], probes[SAMPLES];
     char text[128];
-    (void)snprintf(text, sizeof text, "%-7s %s", l->level, l->text);
+    (void)snprintf(text, sizeof text, "%-8s %s", l->level, l->text);
     if (!strstr(text, pattern)) return;
     for (int i = 0; i < SAMPLES; i++) {
         probes[i] = fma_probe(0.5e-3);
@@ -160,8 +160,8 @@ static void work_packed(const void *ctx)
 }
 
 /* Any bytes will do; `group` elements of K are 32 bits. */
-static void
-bench_packed(const level *at, const char *name, size_t m, size_t k, size_t n, size_t group)
+static void bench_packed(const level *at, const char *name, size_t m, size_t k, size_t n,
+                         size_t group, bool w_pairs_fit)
 {
     const size_t slots = qeff_gemm_panels(n) * QEFF_PANEL, groups = k / group;
     float *x = numbers(m * (groups + 16)), *panels = numbers(slots * groups);
@@ -177,6 +177,7 @@ bench_packed(const level *at, const char *name, size_t m, size_t k, size_t n, si
                                  .x_zero = (const int32_t *)(const void *)vector,
                                  .w_scale = vector,
                                  .w_sum = (const int32_t *)(const void *)vector,
+                                 .w_pairs_fit = w_pairs_fit,
                                  .bias = vector,
                                  .y = y,
                                  .y_stride = n + 16}};
@@ -195,14 +196,16 @@ bench_packed(const level *at, const char *name, size_t m, size_t k, size_t n, si
 
 static void bench_gemm_i8(const level *at)
 {
-    for (size_t m = 8; m <= 512; m *= 4)
-        bench_packed(at, "gemm i8", m, 384, 1536, 4);
+    for (size_t m = 8; m <= 512; m *= 4) {
+        bench_packed(at, "gemm i8", m, 384, 1536, 4, false);
+        bench_packed(at, "gemm i8 paired", m, 384, 1536, 4, true);
+    }
 }
 
 static void bench_gemm_bf16(const level *at)
 {
     for (size_t m = 8; m <= 512; m *= 4)
-        bench_packed(at, "gemm bf16", m, 384, 1536, 2);
+        bench_packed(at, "gemm bf16", m, 384, 1536, 2, false);
 }
 
 typedef struct attention_work {
@@ -413,6 +416,7 @@ int main(int argc, char **argv)
     } levels[] = {{"vnni", QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16},
                   {"avx512", QEFF_CPU_AVX2 | QEFF_CPU_AVX512},
                   {"avx2", QEFF_CPU_AVX2},
+                  {"avx2vnni", QEFF_CPU_AVX2 | QEFF_CPU_AVX_VNNI},
                   {"scalar", 0}};
     unsigned have = 0;
     if (argc > 1) pattern = argv[1];

@@ -29,8 +29,8 @@ const char *const cli_about[] = {
 const cli_variable cli_variables[] = {
     {"QEFF_HOME", "folder of compiled programs (default: $XDG_CACHE_HOME/qeff_models, else "
                   "~/.cache/qeff_models)"},
-    {"QEFF_CPU",
-     "best instruction set that may be used: scalar, avx2 or avx512 (default: the processor's)"},
+    {"QEFF_CPU", "best instruction set that may be used: scalar, avx2, avx2vnni or avx512 "
+                 "(default: the processor's)"},
     {"QEFF_THREADS", "stands in for --threads"},
     {"QEFF_BATCH_SIZE", "stands in for --batch-size"},
     {"NO_COLOR", "where set, no colours on a terminal"},

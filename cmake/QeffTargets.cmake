@@ -25,6 +25,7 @@ target_compile_definitions(qeff_options INTERFACE QEFF_VERSION="${PROJECT_VERSIO
                                                   _POSIX_C_SOURCE=200809L)
 
 set(QEFF_ISA_avx2 -mavx2 -mfma -mf16c)
+set(QEFF_ISA_avxvnni ${QEFF_ISA_avx2} -mavxvnni)
 set(QEFF_ISA_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl)
 set(QEFF_ISA_avx512vnni ${QEFF_ISA_avx512} -mavx512vnni)
 set(QEFF_ISA_avx512bf16 ${QEFF_ISA_avx512} -mavx512bf16)
@@ -33,7 +34,7 @@ set(QEFF_ROOMS "" CACHE INTERNAL "")
 
 function(qeff_isa_flags)
   foreach(source ${ARGN})
-    foreach(isa avx2 avx512 avx512vnni avx512bf16)
+    foreach(isa avx2 avxvnni avx512 avx512vnni avx512bf16)
       if(source MATCHES "_${isa}\\.c$")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${QEFF_ISA_${isa}}")
       endif()

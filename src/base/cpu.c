@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #if defined(__x86_64__)
-/* AVX-512 BF16 is bit 5 of EAX of leaf 7.1: clang 14 has no name for it in its builtin. It uses the
- * registers of AVX-512 F, which the caller has asked for. */
-static bool has_bf16(void)
+/* Bits of EAX of leaf 7.1, for which clang 14 has no names in its builtin. They use the registers
+ * of AVX-512 F and of AVX2, which the caller has asked for. */
+enum { AVX_VNNI_BIT = 4, AVX512_BF16_BIT = 5 };
+
+static bool has_bit_of_leaf_7_1(int bit)
 {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 5 & 1) != 0;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> bit & 1) != 0;
 }
 #endif
 
@@ -32,11 +34,12 @@ static unsigned hardware_flags(void)
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
     flags |= QEFF_CPU_AVX2;
+    if (has_bit_of_leaf_7_1(AVX_VNNI_BIT)) flags |= QEFF_CPU_AVX_VNNI;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
         flags |= QEFF_CPU_AVX512;
         if (__builtin_cpu_supports("avx512vnni")) flags |= QEFF_CPU_VNNI;
-        if (has_bf16()) flags |= QEFF_CPU_BF16;
+        if (has_bit_of_leaf_7_1(AVX512_BF16_BIT)) flags |= QEFF_CPU_BF16;
     }
 #endif
     return flags;
@@ -53,11 +56,13 @@ qeff_status qeff_cpu_detect(unsigned *flags, qeff_error *err)
         wanted = 0;
     else if (strcmp(level, "avx2") == 0)
         wanted = QEFF_CPU_AVX2;
+    else if (strcmp(level, "avx2vnni") == 0)
+        wanted = QEFF_CPU_AVX2 | QEFF_CPU_AVX_VNNI;
     else if (strcmp(level, "avx512") == 0)
         wanted = QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | (hardware & (QEFF_CPU_VNNI | QEFF_CPU_BF16));
     else
         return qeff_fail(err, QEFF_ERR_INVALID,
-                         "QEFF_CPU: expected scalar, avx2 or avx512, found '%s'", level);
+                         "QEFF_CPU: expected scalar, avx2, avx2vnni or avx512, found '%s'", level);
     if ((wanted & hardware) != wanted)
         return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "QEFF_CPU: this CPU has no %s", level);
     *flags = wanted;

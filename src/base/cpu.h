@@ -6,14 +6,15 @@
 
 /** Levels include all below them. */
 typedef enum qeff_cpu_flags {
-    QEFF_CPU_AVX2 = 1 << 0,   /**< AVX2, FMA and F16C */
-    QEFF_CPU_AVX512 = 1 << 1, /**< F, BW, DQ, VL */
-    QEFF_CPU_VNNI = 1 << 2,   /**< AVX-512 VNNI */
-    QEFF_CPU_BF16 = 1 << 3    /**< AVX-512 BF16 */
+    QEFF_CPU_AVX2 = 1 << 0,    /**< AVX2, FMA and F16C */
+    QEFF_CPU_AVX512 = 1 << 1,  /**< F, BW, DQ, VL */
+    QEFF_CPU_VNNI = 1 << 2,    /**< AVX-512 VNNI */
+    QEFF_CPU_BF16 = 1 << 3,    /**< AVX-512 BF16 */
+    QEFF_CPU_AVX_VNNI = 1 << 4 /**< VNNI in the encoding of AVX2 */
 } qeff_cpu_flags;
 
 /** What this CPU has and the system saves, cut to what QEFF_CPU allows ("scalar", "avx2",
- * "avx512"). Read once.
+ * "avx2vnni", "avx512"). Read once.
  * @return QEFF_ERR_INVALID for an unknown level, QEFF_ERR_UNSUPPORTED for one the CPU lacks */
 qeff_status qeff_cpu_detect(unsigned *flags, qeff_error *err);
 

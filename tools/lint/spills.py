@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 FUNCTION = re.compile(r"^[0-9a-f]+ <(\w+)>:$")
-INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
+INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(?:\{vex\}\s+)?(\S+)\s*(.*)$")
 MULTIPLY_ADD = r"vfmadd|vpdpbusd|vdpbf16ps|vpmaddwd"
 JUMP = re.compile(r"^j\w+$")
 

@@ -34,6 +34,7 @@ static const struct {
 } levels[] = {
     {"scalar", 0},
     {"avx2", QEFF_CPU_AVX2},
+    {"avx2+vnni", QEFF_CPU_AVX2 | QEFF_CPU_AVX_VNNI},
     {"avx512", QEFF_CPU_AVX2 | QEFF_CPU_AVX512},
     {"avx512+vnni", QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI},
     {"avx512+bf16", QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_BF16},
@@ -42,13 +43,15 @@ static const struct {
 
 enum { N_LEVELS = sizeof levels / sizeof *levels };
 
-/* Flags that make a difference to a program. */
+/* Flags that make a difference to a program. AVX-VNNI is for processors without AVX-512. */
 static unsigned used_flags(const qeff_compile_options *options)
 {
-    static const unsigned more[QEFF_PRECISION_COUNT] = {
+    const bool is_wide = options->cpu_flags & QEFF_CPU_AVX512;
+    const unsigned vnni = is_wide ? QEFF_CPU_VNNI : QEFF_CPU_AVX_VNNI;
+    const unsigned more[QEFF_PRECISION_COUNT] = {
         [QEFF_PRECISION_BF16] = QEFF_CPU_BF16,
-        [QEFF_PRECISION_INT8] = QEFF_CPU_VNNI,
-        [QEFF_PRECISION_INT8_MIXED] = QEFF_CPU_VNNI | QEFF_CPU_BF16,
+        [QEFF_PRECISION_INT8] = vnni,
+        [QEFF_PRECISION_INT8_MIXED] = vnni | QEFF_CPU_BF16,
     };
     return options->cpu_flags & (QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | more[options->precision]);
 }

@@ -293,7 +293,8 @@ static qeff_status read_norm(const loading *l, qeff_json object, qeff_step *step
 /* The weights of a linear, with what its numbers need. */
 static qeff_status read_panels(const loading *l, qeff_json object, qeff_step *step, qeff_error *err)
 {
-    static const qeff_dtype dtypes[] = {QEFF_DTYPE_F32, QEFF_DTYPE_BF16, QEFF_DTYPE_I8};
+    static const qeff_dtype dtypes[] = {QEFF_DTYPE_F32, QEFF_DTYPE_BF16, QEFF_DTYPE_I8,
+                                        QEFF_DTYPE_I8};
     const size_t n = step->out.width, k = step->x.width;
     int word = 0;
     if (has(object, "precision"))
@@ -302,7 +303,7 @@ static qeff_status read_panels(const loading *l, qeff_json object, qeff_step *st
     step->numbers = (qeff_numbers)word;
     QEFF_TRY(read_constant_index(l, object, "weight", QEFF_CONSTANT_PANELS, dtypes[word], n, k,
                                  &step->weight, err));
-    if (step->numbers != QEFF_NUMBERS_I8) return QEFF_OK;
+    if (!qeff_numbers_are_i8(step->numbers)) return QEFF_OK;
     if (k > QEFF_INT8_WIDTH_MAX)
         return qeff_fail(err, QEFF_ERR_FORMAT, "key 'x': expected up to %d columns, found %zu",
                          QEFF_INT8_WIDTH_MAX, k);

@@ -116,8 +116,9 @@ typedef struct qeff_term {
 /** What the products of a linear are computed in. */
 typedef enum qeff_numbers {
     QEFF_NUMBERS_F32,
-    QEFF_NUMBERS_BF16, /**< rows rounded, weights in bf16 */
-    QEFF_NUMBERS_I8,   /**< rows times `factor` in u8, weights in s8 times `w_scale` */
+    QEFF_NUMBERS_BF16,      /**< rows rounded, weights in bf16 */
+    QEFF_NUMBERS_I8,        /**< rows times `factor` in u8, weights in s8 times `w_scale` */
+    QEFF_NUMBERS_I8_PAIRED, /**< the same, with qeff_gemm_packed.w_pairs_fit */
     QEFF_NUMBERS_COUNT
 } qeff_numbers;
 
@@ -221,6 +222,8 @@ qeff_status qeff_plan_fuse(qeff_plan *plan, qeff_error *err);
  * @return QEFF_ERR_NO_MEMORY */
 qeff_status qeff_plan_set_precision(qeff_plan *plan, const qeff_graph *graph,
                                     qeff_precision precision, unsigned cpu_flags, qeff_error *err);
+
+bool qeff_numbers_are_i8(qeff_numbers numbers);
 
 /** 32-bit groups that a row of K elements takes in these numbers. */
 size_t qeff_numbers_groups(qeff_numbers numbers, size_t k);

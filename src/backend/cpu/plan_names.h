@@ -10,7 +10,7 @@ static const char *const qeff_row_names[] = {"token", "sequence"};
 static const char *const qeff_constant_names[] = {"panels", "vector", "table"};
 static const char *const qeff_activation_names[] = {"none", "gelu", "gelu_tanh", "relu",
                                                     "silu", "tanh", "sigmoid"};
-static const char *const qeff_numbers_names[] = {"fp32", "bf16", "int8"};
+static const char *const qeff_numbers_names[] = {"fp32", "bf16", "int8", "int8_paired"};
 static const char *const qeff_arithmetic_names[] = {"add", "sub", "mul", "div"};
 static const char *const qeff_pool_names[] = {
     "cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"};

@@ -16,10 +16,16 @@
  * add up by their residuals. int8-mixed leaves it in bf16 and cuts the other linears without an
  * activation at 192 columns. Figures are in docs/accuracy.md.
  *
+ * Where the processor has no instruction for u8 times s8 (VNNI), it multiplies twice as fast if no
+ * two neighbours in a row of W add up to more than 128, see tile_i8_avx2.c. int8 chooses the scales
+ * of rows so there, which costs a third of a bit of them, and cuts the linear behind an activation
+ * at 192 columns, which wins that back; int8-mixed, for accuracy, does not.
+ *
  * Linears over sequences, behind the pooling, stay in f32: they are a thousandth of the work. */
 #include "backend/cpu/precision.h"
 
 #include "backend/cpu/steps.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/span.h"
 
@@ -28,13 +34,18 @@
 enum { N_LENGTHS = 5, REPEATS = 4, N_SEQUENCES = N_LENGTHS * REPEATS, W_MAX = 127 };
 
 /* Columns of the linears that one is cut into. */
-enum { TAILED_BLOCK = 256, MIXED_BLOCK = 192 };
+enum { TAILED_BLOCK = 256, PAIRED_BLOCK = 192, MIXED_BLOCK = 192 };
 
 static const size_t lengths[N_LENGTHS] = {8, 16, 32, 64, 128};
 
+bool qeff_numbers_are_i8(qeff_numbers numbers)
+{
+    return numbers == QEFF_NUMBERS_I8 || numbers == QEFF_NUMBERS_I8_PAIRED;
+}
+
 size_t qeff_numbers_groups(qeff_numbers numbers, size_t k)
 {
-    const size_t group = numbers == QEFF_NUMBERS_I8 ? 4 : numbers == QEFF_NUMBERS_BF16 ? 2 : 1;
+    const size_t group = qeff_numbers_are_i8(numbers) ? 4 : numbers == QEFF_NUMBERS_BF16 ? 2 : 1;
     return (k + group - 1) / group;
 }
 
@@ -273,12 +284,21 @@ static void smooth(const float *largest_x, const float *largest_w, size_t n, flo
     }
 }
 
+/* What all linears of a plan share. */
+typedef struct setting {
+    qeff_plan *plan;
+    const qeff_graph *graph;
+    qeff_precision precision;
+    qeff_numbers i8; /* or paired */
+} setting;
+
 typedef struct quantizing {
     const qeff_graph *graph;
     const qeff_constant *weight; /* [N, K] */
     float *row, *largest_w;      /* [K] */
     float *factor, *scale;       /* [K], [N] */
     int32_t *sum;                /* [N] */
+    bool is_paired;
 } quantizing;
 
 static void find_largest_weights(quantizing *q)
@@ -300,6 +320,10 @@ static void scale_rows(quantizing *q)
             q->row[k] /= q->factor[k];
             if (fabsf(q->row[k]) > largest) largest = fabsf(q->row[k]);
         }
+        for (size_t k = 0; q->is_paired && k + 1 < n_in;
+             k += 2) /* 127, and at most 1 by rounding */
+            if (fabsf(q->row[k] + q->row[k + 1]) > largest)
+                largest = fabsf(q->row[k] + q->row[k + 1]);
         q->scale[n] = largest >= 1e-30F ? largest / (float)W_MAX : 0.0F;
         const float inverse = qeff_weight_inverse(q->scale[n]);
         for (size_t k = 0; k < n_in; k++)
@@ -308,13 +332,14 @@ static void scale_rows(quantizing *q)
 }
 
 /* Gives the step weights in s8. */
-static bool
-set_int8(qeff_plan *plan, const qeff_graph *graph, qeff_step *step, const float *largest_x)
+static bool set_int8(const setting *set, qeff_step *step, const float *largest_x)
 {
+    qeff_plan *plan = set->plan;
     qeff_constant packed = plan->constants[step->weight];
     const size_t n = packed.rows, k = packed.columns;
     qeff_arena work = {0};
-    quantizing q = {.graph = graph, .weight = &packed};
+    quantizing q = {
+        .graph = set->graph, .weight = &packed, .is_paired = set->i8 == QEFF_NUMBERS_I8_PAIRED};
     q.row = qeff_arena_array(&work, k, sizeof *q.row);
     q.largest_w = qeff_arena_array(&work, k, sizeof *q.largest_w);
     q.factor = qeff_arena_array(&plan->computed, k, sizeof *q.factor);
@@ -328,7 +353,7 @@ set_int8(qeff_plan *plan, const qeff_graph *graph, qeff_step *step, const float 
         packed.dtype = QEFF_DTYPE_I8;
         packed.w_scale = q.scale;
         packed.w_factor = q.factor;
-        step->numbers = QEFF_NUMBERS_I8;
+        step->numbers = set->i8;
         step->weight = qeff_plan_append_constant(plan, &packed);
         step->factor = add_vector(plan, QEFF_DTYPE_F32, k, q.factor, packed.name);
         step->w_scale = add_vector(plan, QEFF_DTYPE_F32, n, q.scale, packed.name);
@@ -354,9 +379,10 @@ static bool cut_columns(qeff_plan *plan, qeff_step *step, size_t first, size_t e
 
 /* Adds a linear in int8: a chain in which each takes some of the columns, and the sum so far for
  * its residual. */
-static bool add_int8(qeff_plan *plan, const qeff_graph *graph, const qeff_step *whole,
-                     const float *largest_x, size_t n_blocks)
+static bool
+add_int8(const setting *set, const qeff_step *whole, const float *largest_x, size_t n_blocks)
 {
+    qeff_plan *plan = set->plan;
     const size_t width = whole->x.width;
     qeff_view sum = whole->y;
     for (size_t b = 0; b < n_blocks; b++) {
@@ -370,7 +396,7 @@ static bool add_int8(qeff_plan *plan, const qeff_graph *graph, const qeff_step *
             if (step.out.value < 0) return false;
         }
         sum = step.out;
-        if (!set_int8(plan, graph, &step, largest_x + first) || qeff_plan_add_step(plan, &step) < 0)
+        if (!set_int8(set, &step, largest_x + first) || qeff_plan_add_step(plan, &step) < 0)
             return false;
     }
     return true;
@@ -399,50 +425,62 @@ static bool follows_activation(const qeff_step *steps, size_t n_steps, const qef
 }
 
 /* A linear with an activation cannot be cut: the activation is of the whole sum. */
-static size_t count_blocks(const qeff_step *step, qeff_precision precision, bool is_tailed)
+static size_t count_blocks(const setting *set, const qeff_step *step, bool is_tailed)
 {
-    const bool is_cut = is_tailed || precision == QEFF_PRECISION_INT8_MIXED;
-    const size_t width = is_tailed ? TAILED_BLOCK : MIXED_BLOCK;
+    const bool is_cut = is_tailed || set->precision == QEFF_PRECISION_INT8_MIXED;
+    const size_t width = !is_tailed                          ? MIXED_BLOCK
+                         : set->i8 == QEFF_NUMBERS_I8_PAIRED ? PAIRED_BLOCK
+                                                             : TAILED_BLOCK;
     if (!is_cut || step->activation != QEFF_ACTIVATION_NONE) return 1;
     return (step->x.width + width - 1) / width;
 }
 
-static bool add_step(qeff_plan *plan, const qeff_graph *graph, qeff_precision precision,
-                     const qeff_step *step, bool is_tailed, const float *largest)
+static bool
+add_step(const setting *set, const qeff_step *step, bool is_tailed, const float *largest)
 {
-    if (!is_token_linear(plan, step)) return qeff_plan_add_step(plan, step) >= 0;
-    if (precision == QEFF_PRECISION_BF16 || (precision == QEFF_PRECISION_INT8_MIXED && is_tailed))
-        return add_bf16(plan, step);
-    return add_int8(plan, graph, step, largest, count_blocks(step, precision, is_tailed));
+    if (!is_token_linear(set->plan, step)) return qeff_plan_add_step(set->plan, step) >= 0;
+    if (set->precision == QEFF_PRECISION_BF16 ||
+        (set->precision == QEFF_PRECISION_INT8_MIXED && is_tailed))
+        return add_bf16(set->plan, step);
+    return add_int8(set, step, largest, count_blocks(set, step, is_tailed));
 }
 
 /* Writes the steps anew. */
-static bool
-set_all(qeff_plan *plan, const qeff_graph *graph, qeff_precision precision, float *const *largest)
+static bool set_all(const setting *set, float *const *largest)
 {
+    qeff_plan *plan = set->plan;
     qeff_step *steps = plan->steps;
     const size_t n_steps = plan->n_steps;
     bool is_done = true;
     plan->steps = NULL;
     plan->n_steps = plan->steps_capacity = 0;
     for (size_t i = 0; i < n_steps && is_done; i++)
-        is_done =
-            add_step(plan, graph, precision, &steps[i],
-                     follows_activation(steps, n_steps, &steps[i]), largest ? largest[i] : NULL);
+        is_done = add_step(set, &steps[i], follows_activation(steps, n_steps, &steps[i]),
+                           largest ? largest[i] : NULL);
     qeff_free(steps);
     return is_done;
+}
+
+/* Without VNNI the AVX2 kernel computes int8; scalar code takes any weights. */
+static qeff_numbers choose_i8(qeff_precision precision, unsigned cpu_flags)
+{
+    const bool has_product = cpu_flags & (QEFF_CPU_VNNI | QEFF_CPU_AVX_VNNI);
+    return precision == QEFF_PRECISION_INT8 && cpu_flags & QEFF_CPU_AVX2 && !has_product
+               ? QEFF_NUMBERS_I8_PAIRED
+               : QEFF_NUMBERS_I8;
 }
 
 qeff_status qeff_plan_set_precision(qeff_plan *plan, const qeff_graph *graph,
                                     qeff_precision precision, unsigned cpu_flags, qeff_error *err)
 {
     sampling s = {.graph = graph, .plan = plan, .kernels = qeff_kernels_for(cpu_flags)};
+    const setting set = {plan, graph, precision, choose_i8(precision, cpu_flags)};
     if (precision == QEFF_PRECISION_FP32) return QEFF_OK;
     if (precision != QEFF_PRECISION_BF16) {
         QEFF_TRY(qeff_plan_assign_slots(plan, err));
         sample(&s);
     }
-    const bool is_done = !s.has_no_memory && set_all(plan, graph, precision, s.largest);
+    const bool is_done = !s.has_no_memory && set_all(&set, s.largest);
     qeff_arena_deinit(&s.arena);
     return is_done ? QEFF_OK : qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
 }

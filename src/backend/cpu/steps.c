@@ -116,7 +116,7 @@ static packed_rows pack_rows(const qeff_step_call *c, const qeff_step *s, size_t
     p.scale = c->workspace.scratch + n_rows * (stride + 1);
     for (size_t row = 0; row < n_rows; row++) {
         void *y = p.groups + row * stride;
-        if (s->numbers == QEFF_NUMBERS_I8)
+        if (qeff_numbers_are_i8(s->numbers))
             c->kernels->quantize_row_u8(y, x + row * x_stride, factor, s->x.width, &p.scale[row],
                                         &p.zero[row]);
         else
@@ -142,11 +142,12 @@ static void run_packed_linear(const qeff_step_call *c, const qeff_step *s)
                           .activation = s->activation};
     g.y = rows_at(c, s->out, &g.y_stride);
     if (s->y.value >= 0) g.residual = rows_at(c, s->y, &g.residual_stride);
-    if (s->numbers == QEFF_NUMBERS_I8) {
+    if (qeff_numbers_are_i8(s->numbers)) {
         g.x_scale = x.scale;
         g.x_zero = x.zero;
         g.w_scale = vector_at(c, s->w_scale);
         g.w_sum = c->plan->constants[s->w_sum].data;
+        g.w_pairs_fit = s->numbers == QEFF_NUMBERS_I8_PAIRED;
         c->kernels->gemm_i8(&g, panels.first, panels.last - panels.first);
     } else {
         c->kernels->gemm_bf16(&g, panels.first, panels.last - panels.first);

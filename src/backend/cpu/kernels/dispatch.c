@@ -10,6 +10,7 @@ qeff_kernels qeff_kernels_for(unsigned cpu_flags)
     qeff_kernels_scalar(&kernels);
 #if defined(__x86_64__)
     if (cpu_flags & QEFF_CPU_AVX2) qeff_kernels_avx2(&kernels);
+    if (cpu_flags & QEFF_CPU_AVX_VNNI) qeff_kernels_avxvnni(&kernels);
     if (cpu_flags & QEFF_CPU_AVX512) qeff_kernels_avx512(&kernels);
     if (cpu_flags & QEFF_CPU_VNNI) qeff_kernels_avx512vnni(&kernels);
     if (cpu_flags & QEFF_CPU_BF16) qeff_kernels_avx512bf16(&kernels);

@@ -77,6 +77,7 @@ typedef struct qeff_gemm_packed {
     const int32_t *x_zero; /**< i8: [M], the number that stands for 0.0 */
     const float *w_scale;  /**< i8: [N, rounded up to 16] */
     const int32_t *w_sum;  /**< i8: [N, rounded up to 16] */
+    bool w_pairs_fit;      /**< i8: the weights of columns 2k and 2k + 1 add up to -128 to 128 */
     const float *bias;     /**< [N, rounded up to 16], or NULL */
     qeff_activation activation;
     const float *residual; /**< [M, N], or NULL */
@@ -152,6 +153,8 @@ qeff_kernels qeff_kernels_for(unsigned cpu_flags);
 void qeff_kernels_scalar(qeff_kernels *kernels);
 /** Overwrites what AVX2, FMA and F16C do better. */
 void qeff_kernels_avx2(qeff_kernels *kernels);
+/** Overwrites the product of 8 bits; on top of qeff_kernels_avx2(). */
+void qeff_kernels_avxvnni(qeff_kernels *kernels);
 void qeff_kernels_avx512(qeff_kernels *kernels);
 /** Overwrite the products of 8 and of 16 bits; on top of qeff_kernels_avx512(). */
 void qeff_kernels_avx512vnni(qeff_kernels *kernels);
