@@ -464,6 +464,115 @@ TEST(attention, gives_each_query_the_same_bits_alone_and_among_others)
         }
 }
 
+/* Lengths around the blocks' borders, and queries around their groups'. */
+TEST(attention, agrees_with_scalar_where_keys_go_by_blocks)
+{
+    (void)state_;
+    qeff_kernels kernels[3];
+    const size_t n = variants(kernels);
+    static const size_t lengths[] = {512, 513, 520, 528, 1024, 1025, 1041, 1537, 2100};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        check_attention(kernels, n, 1 + i * 3, lengths[i], 32);
+        check_attention(kernels, n, 11, lengths[i], 5 + i * 9);
+    }
+    check_attention(kernels, n, 1030, 600, 8);
+    check_attention(kernels, n, 700, 700, 20);
+}
+
+static qeff_attention make_long_attention(size_t t, size_t d)
+{
+    return (qeff_attention){.n_queries = t,
+                            .n_keys = t,
+                            .head_dim = d,
+                            .q = numbers(t * d),
+                            .k = numbers(t * d),
+                            .v = numbers(t * d),
+                            .q_stride = d,
+                            .k_stride = d,
+                            .v_stride = d,
+                            .scale = 1.0F,
+                            .y = numbers(t * d),
+                            .y_stride = d,
+                            .scratch = numbers(qeff_attention_scratch(t, d))};
+}
+
+static void free_long_attention(const qeff_attention *a)
+{
+    test_free((void *)(uintptr_t)a->q);
+    test_free((void *)(uintptr_t)a->k);
+    test_free((void *)(uintptr_t)a->v);
+    test_free(a->y);
+    test_free(a->scratch);
+}
+
+TEST(attention, by_blocks_gives_each_query_the_same_bits_alone)
+{
+    (void)state_;
+    enum { T = 1100, D = 24 };
+    qeff_kernels kernels[3];
+    const size_t n_variants = variants(kernels);
+    for (size_t v = 0; v < n_variants; v++) {
+        const qeff_attention a = make_long_attention(T, D);
+        kernels[v].attention_f32(&a);
+        for (size_t row = 0; row < T; row += 37) {
+            float alone[D];
+            qeff_attention one = a;
+            one.n_queries = 1;
+            one.q += row * D;
+            one.y = alone;
+            kernels[v].attention_f32(&one);
+            assert_memory_equal(alone, a.y + row * D, sizeof alone);
+        }
+        free_long_attention(&a);
+    }
+}
+
+/* The largest score in the first block, in a later one, or in none that is finite. */
+TEST(attention, by_blocks_passes_extreme_scores_on)
+{
+    (void)state_;
+    enum { T = 1100, D = 16 };
+    qeff_kernels kernels[3];
+    const size_t n_variants = variants(kernels);
+    for (size_t v = 0; v < n_variants; v++)
+        for (size_t at = 3; at < T; at += 540) {
+            qeff_attention a = make_long_attention(T, D);
+            float *k = copy(a.k, T * D), *values = copy(a.v, T * D);
+            a.n_queries = 1;
+            for (size_t i = 0; i < D; i++)
+                k[at * D + i] = a.q[i] * 100.0F; /* far above the others: y is its value */
+            qeff_attention b = a;
+            b.k = k;
+            kernels[v].attention_f32(&b);
+            assert_close(a.v + at * D, b.y, D, 1e-6);
+            k[at * D] = -INFINITY * a.q[0]; /* a score of -infinity does not count */
+            values[at * D] = 1e30F;
+            b.v = values;
+            kernels[v].attention_f32(&b);
+            for (size_t i = 0; i < D; i++)
+                assert_true(fabsf(b.y[i]) <= 1.0F);
+            k[at * D] = NAN;
+            kernels[v].attention_f32(&b);
+            for (size_t i = 0; i < D; i++)
+                assert_true(isnan(b.y[i]));
+            for (size_t i = 0; i < T; i++)
+                k[i * D] = -INFINITY * a.q[0];
+            kernels[v].attention_f32(&b);
+            for (size_t i = 0; i < D; i++)
+                assert_true(isnan(b.y[i]));
+            test_free(k);
+            test_free(values);
+            free_long_attention(&a);
+        }
+}
+
+TEST(attention, takes_no_more_scratch_for_more_keys)
+{
+    (void)state_;
+    assert_true(qeff_attention_scratch(8192, 32) == qeff_attention_scratch(513, 32));
+    assert_true(qeff_attention_scratch(8192, 32) * sizeof(float) <= 256 << 10);
+}
+
 /* --- rows ---------------------------------------------------------------------------------------
  */
 
@@ -727,6 +836,10 @@ int main(void)
         RUN(quantize, gives_the_same_bits_on_every_instruction_set),
         RUN(attention, agrees_with_scalar_for_every_length_and_head_size),
         RUN(attention, gives_each_query_the_same_bits_alone_and_among_others),
+        RUN(attention, agrees_with_scalar_where_keys_go_by_blocks),
+        RUN(attention, by_blocks_gives_each_query_the_same_bits_alone),
+        RUN(attention, by_blocks_passes_extreme_scores_on),
+        RUN(attention, takes_no_more_scratch_for_more_keys),
         RUN(layer_norm, agrees_with_scalar_for_every_width),
         RUN(softmax, agrees_with_scalar_for_every_width),
         RUN(activation, is_within_4e7_of_the_formula),
