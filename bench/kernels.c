@@ -271,6 +271,12 @@ static void work_layer_norm(const void *ctx)
     w->kernels->layer_norm_f32(w->y, w->a, w->b, w->b, w->n, 1e-12F);
 }
 
+static void work_rms_norm(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->rms_norm_f32(w->y, w->a, w->b, w->n, 1e-6F);
+}
+
 static void work_quantize(const void *ctx)
 {
     const row_work *w = ctx;
@@ -355,6 +361,12 @@ static void bench_layer_norm_f32(const level *at)
 {
     bench_row(at, "layer norm", work_layer_norm, 384, 0);
     bench_row(at, "layer norm", work_layer_norm, 768, 0);
+}
+
+static void bench_rms_norm_f32(const level *at)
+{
+    bench_row(at, "rms norm", work_rms_norm, 384, 0);
+    bench_row(at, "rms norm", work_rms_norm, 768, 0);
 }
 
 static void bench_quantize_row_u8(const level *at)

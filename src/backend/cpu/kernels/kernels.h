@@ -158,6 +158,7 @@ typedef struct qeff_pool {
  * every variant. Where x is not finite, `scale` is NaN. round_row_bf16    y = x to nearest even,
  * filled with a zero to a multiple of 2; NaN stays NaN. The same bits in every variant
  *  layer_norm_f32    y = (x - mean) / sqrt(variance + eps) * gamma + beta; beta may be NULL
+ *  rms_norm_f32      y = x / sqrt(mean of x^2 + eps) * gamma
  *  softmax_f32       y = exp(x - max x) / sum
  *  activate_f32      y = activation(x)
  *  arithmetic_f32    y = a op b

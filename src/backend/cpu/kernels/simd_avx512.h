@@ -126,7 +126,8 @@ static inline __m512 relu(__m512 x)
 static inline __m512 power_of_two(__m512 x)
 {
     x = _mm512_max_ps(_mm512_set1_ps(-126.0F), x);
-    const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 magic = _mm512_set1_ps(12582912.0F); /* rounds what is added to it */
+    const __m512 n = _mm512_sub_ps(_mm512_add_ps(x, magic), magic);
     const __m512 r = _mm512_sub_ps(x, n);
     __m512 p = _mm512_set1_ps(1.32647273e-3F);
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.67151299e-3F));
