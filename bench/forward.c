@@ -17,7 +17,7 @@
 #include <time.h>
 
 enum {
-    LENGTH_MAX = 512,
+    LENGTH_MAX = 4096,
     SEQUENCES_MAX = 512,
     TOKENS_MAX = 1 << 14,
     SAMPLES_MAX = 400,

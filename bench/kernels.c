@@ -107,11 +107,28 @@ static void work_gemm(const void *ctx)
     w->kernels->gemm_f32(&w->g, 0, qeff_gemm_panels(w->g.n_out));
 }
 
-static void bench_gemm(const level *at, size_t m, size_t k, size_t n, qeff_activation activation)
+/* What follows the sums: bias always, an activation and a residual where asked for. */
+typedef struct epilogue {
+    const char *text;
+    qeff_activation activation;
+    bool has_residual;
+} epilogue;
+
+static const epilogue plain = {"", QEFF_ACTIVATION_NONE, false};
+static const epilogue epilogues[] = {
+    {" + residual", QEFF_ACTIVATION_NONE, true},
+    {" + gelu", QEFF_ACTIVATION_GELU_ERF, false},
+    {" + gelu by tanh", QEFF_ACTIVATION_GELU_TANH, false},
+    {" + relu", QEFF_ACTIVATION_RELU, false},
+    {" + silu", QEFF_ACTIVATION_SILU, false},
+};
+enum { N_EPILOGUES = sizeof epilogues / sizeof *epilogues, WITH_GELU = 1 };
+
+static void bench_gemm(const level *at, size_t m, size_t k, size_t n, const epilogue *after)
 {
     const size_t slots = qeff_gemm_panels(n) * QEFF_PANEL;
     float *x = numbers(m * (k + 16)), *panels = numbers(slots * k), *bias = numbers(slots);
-    float *y = numbers(m * (n + 16));
+    float *y = numbers(m * (n + 16)), *residual = numbers(m * (n + 16));
     const gemm_work w = {.kernels = &at->kernels,
                          .g = {.n_rows = m,
                                .n_in = k,
@@ -120,7 +137,9 @@ static void bench_gemm(const level *at, size_t m, size_t k, size_t n, qeff_activ
                                .x_stride = k + 16,
                                .panels = panels,
                                .bias = bias,
-                               .activation = activation,
+                               .activation = after->activation,
+                               .residual = after->has_residual ? residual : NULL,
+                               .residual_stride = n + 16,
                                .y = y,
                                .y_stride = n + 16}};
     line l = {.level = at->name,
@@ -128,24 +147,26 @@ static void bench_gemm(const level *at, size_t m, size_t k, size_t n, qeff_activ
               .is_flops = true,
               .work = work_gemm,
               .ctx = &w};
-    (void)snprintf(l.text, sizeof l.text, "gemm %zu x %zu x %zu%s", m, k, n,
-                   activation == QEFF_ACTIVATION_GELU_ERF ? " + gelu" : "");
+    (void)snprintf(l.text, sizeof l.text, "gemm %zu x %zu x %zu%s", m, k, n, after->text);
     report(&l);
     qeff_free_aligned(x);
     qeff_free_aligned(panels);
     qeff_free_aligned(bias);
     qeff_free_aligned(y);
+    qeff_free_aligned(residual);
 }
 
 static void bench_gemm_f32(const level *at)
 {
     static const size_t rows[] = {1, 6, 8, 9, 16, 32, 128, 256, 512};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bench_gemm(at, rows[i], 384, 1152, QEFF_ACTIVATION_NONE);
-        bench_gemm(at, rows[i], 384, 1536, QEFF_ACTIVATION_GELU_ERF);
-        bench_gemm(at, rows[i], 1536, 384, QEFF_ACTIVATION_NONE);
-        bench_gemm(at, rows[i], 768, 3072, QEFF_ACTIVATION_NONE);
+        bench_gemm(at, rows[i], 384, 1152, &plain);
+        bench_gemm(at, rows[i], 384, 1536, &epilogues[WITH_GELU]);
+        bench_gemm(at, rows[i], 1536, 384, &plain);
+        bench_gemm(at, rows[i], 768, 3072, &plain);
     }
+    for (size_t i = 0; i < N_EPILOGUES; i++)
+        if (i != WITH_GELU) bench_gemm(at, 128, 384, 1536, &epilogues[i]);
 }
 
 typedef struct packed_work {
@@ -160,12 +181,13 @@ static void work_packed(const void *ctx)
 }
 
 /* Any bytes will do; `group` elements of K are 32 bits. */
-static void bench_packed(const level *at, const char *name, size_t m, size_t k, size_t n,
-                         size_t group, bool w_pairs_fit)
+static void bench_packed(const level *at, size_t m, size_t k, size_t n, size_t group,
+                         bool w_pairs_fit, const epilogue *after)
 {
     const size_t slots = qeff_gemm_panels(n) * QEFF_PANEL, groups = k / group;
     float *x = numbers(m * (groups + 16)), *panels = numbers(slots * groups);
     float *vector = numbers(slots + m), *y = numbers(m * (n + 16));
+    float *residual = numbers(m * (n + 16));
     const packed_work w = {.gemm = group == 4 ? at->kernels.gemm_i8 : at->kernels.gemm_bf16,
                            .g = {.n_rows = m,
                                  .n_groups = groups,
@@ -179,6 +201,9 @@ static void bench_packed(const level *at, const char *name, size_t m, size_t k, 
                                  .w_sum = (const int32_t *)(const void *)vector,
                                  .w_pairs_fit = w_pairs_fit,
                                  .bias = vector,
+                                 .activation = after->activation,
+                                 .residual = after->has_residual ? residual : NULL,
+                                 .residual_stride = n + 16,
                                  .y = y,
                                  .y_stride = n + 16}};
     line l = {.level = at->name,
@@ -186,26 +211,32 @@ static void bench_packed(const level *at, const char *name, size_t m, size_t k, 
               .is_flops = true,
               .work = work_packed,
               .ctx = &w};
-    (void)snprintf(l.text, sizeof l.text, "%s %zu x %zu x %zu", name, m, k, n);
+    (void)snprintf(l.text, sizeof l.text, "gemm %s %zu x %zu x %zu%s",
+                   group == 4 ? w_pairs_fit ? "i8 paired" : "i8" : "bf16", m, k, n, after->text);
     report(&l);
     qeff_free_aligned(x);
     qeff_free_aligned(panels);
     qeff_free_aligned(vector);
     qeff_free_aligned(y);
+    qeff_free_aligned(residual);
 }
 
 static void bench_gemm_i8(const level *at)
 {
     for (size_t m = 8; m <= 512; m *= 4) {
-        bench_packed(at, "gemm i8", m, 384, 1536, 4, false);
-        bench_packed(at, "gemm i8 paired", m, 384, 1536, 4, true);
+        bench_packed(at, m, 384, 1536, 4, false, &plain);
+        bench_packed(at, m, 384, 1536, 4, true, &plain);
     }
+    for (size_t i = 0; i < N_EPILOGUES; i++)
+        bench_packed(at, 128, 384, 1536, 4, true, &epilogues[i]);
 }
 
 static void bench_gemm_bf16(const level *at)
 {
     for (size_t m = 8; m <= 512; m *= 4)
-        bench_packed(at, "gemm bf16", m, 384, 1536, 2, false);
+        bench_packed(at, m, 384, 1536, 2, false, &plain);
+    for (size_t i = 0; i < N_EPILOGUES; i++)
+        bench_packed(at, 128, 384, 1536, 2, false, &epilogues[i]);
 }
 
 typedef struct attention_work {
@@ -221,9 +252,10 @@ static void work_attention(const void *ctx)
 
 static void bench_attention_f32(const level *at)
 {
-    static const size_t lengths[] = {8, 16, 64, 128, 256, 512}, dims[] = {32, 64};
+    static const size_t lengths[] = {8, 16, 64, 128, 256, 512, 1024, 2048, 4096}, dims[] = {32, 64};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         for (size_t d = 0; d < 2; d++) {
+            if (lengths[i] > 512 && strcmp(at->name, "scalar") == 0) continue; /* seconds a call */
             const size_t t = lengths[i], stride = 36 * dims[d] + 16;
             float *qkv = numbers(t * stride), *y = numbers(t * stride);
             float *scratch = numbers(qeff_attention_scratch(t, dims[d]));
@@ -268,6 +300,12 @@ static void work_layer_norm(const void *ctx)
 {
     const row_work *w = ctx;
     w->kernels->layer_norm_f32(w->y, w->a, w->b, w->b, w->n, 1e-12F);
+}
+
+static void work_rms_norm(const void *ctx)
+{
+    const row_work *w = ctx;
+    w->kernels->rms_norm_f32(w->y, w->a, w->b, w->n, 1e-6F);
 }
 
 static void work_quantize(const void *ctx)
@@ -354,6 +392,12 @@ static void bench_layer_norm_f32(const level *at)
 {
     bench_row(at, "layer norm", work_layer_norm, 384, 0);
     bench_row(at, "layer norm", work_layer_norm, 768, 0);
+}
+
+static void bench_rms_norm_f32(const level *at)
+{
+    bench_row(at, "rms norm", work_rms_norm, 384, 0);
+    bench_row(at, "rms norm", work_rms_norm, 768, 0);
 }
 
 static void bench_quantize_row_u8(const level *at)

@@ -6,6 +6,7 @@
 #include "api/auto_model_private.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/float_mode.h"
 #include "base/span.h"
 #include "compile/cache.h"
 #include "onnx/onnx.h"
@@ -104,9 +105,8 @@ load(qeff_auto_model *m, const char *path, const qeff_auto_model_options *option
     return QEFF_OK;
 }
 
-qeff_status
-qeff_auto_model_from_pretrained(const char *path, const qeff_auto_model_options *options,
-                                qeff_auto_model **out, qeff_error *err)
+static qeff_status open_model(const char *path, const qeff_auto_model_options *options,
+                              qeff_auto_model **out, qeff_error *err)
 {
     static const qeff_auto_model_options defaults;
     *out = NULL;
@@ -117,6 +117,16 @@ qeff_auto_model_from_pretrained(const char *path, const qeff_auto_model_options 
         qeff_auto_model_destroy(m);
     else
         *out = m;
+    return status;
+}
+
+qeff_status
+qeff_auto_model_from_pretrained(const char *path, const qeff_auto_model_options *options,
+                                qeff_auto_model **out, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = open_model(path, options, out, err);
+    qeff_float_mode_leave(&mode);
     return status;
 }
 
@@ -187,8 +197,8 @@ static qeff_status hand_over_path(const char *folder, const char *name, const ch
     return *path ? QEFF_OK : qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
 }
 
-qeff_status
-qeff_auto_model_export(qeff_auto_model *model, const char *folder, char **path, qeff_error *err)
+static qeff_status
+export_model(qeff_auto_model *model, const char *folder, char **path, qeff_error *err)
 {
     char cached[QEFF_PATH_MAX];
     if (path) *path = NULL;
@@ -200,6 +210,15 @@ qeff_auto_model_export(qeff_auto_model *model, const char *folder, char **path, 
     QEFF_TRY(qeff_folder_create(folder, err));
     QEFF_TRY(export_graph(model, folder, err));
     return hand_over_path(folder, qeff_model_class(model->base.model), ".onnx", path, err);
+}
+
+qeff_status
+qeff_auto_model_export(qeff_auto_model *model, const char *folder, char **path, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = export_model(model, folder, path, err);
+    qeff_float_mode_leave(&mode);
+    return status;
 }
 
 /* --- compile ---------------------------------------------------------------------------------- */
@@ -367,8 +386,8 @@ qeff_status qeff_auto_model_ready(qeff_auto_model *m, qeff_error *err)
     return qeff_session_create(m->program, &options, &m->session, err);
 }
 
-qeff_status
-qeff_auto_model_compile(qeff_auto_model *model, const char *folder, char **path, qeff_error *err)
+static qeff_status
+compile_model(qeff_auto_model *model, const char *folder, char **path, qeff_error *err)
 {
     char cached[QEFF_PATH_MAX];
     uint8_t key[QEFF_HASH_BYTES];
@@ -388,10 +407,28 @@ qeff_auto_model_compile(qeff_auto_model *model, const char *folder, char **path,
     return hand_over_path(cached, NULL, "", path, err);
 }
 
-qeff_status qeff_auto_model_generate(qeff_auto_model *model, const qeff_tensor *inputs,
-                                     size_t n_inputs, qeff_tensors **outputs, qeff_error *err)
+qeff_status
+qeff_auto_model_compile(qeff_auto_model *model, const char *folder, char **path, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = compile_model(model, folder, path, err);
+    qeff_float_mode_leave(&mode);
+    return status;
+}
+
+static qeff_status generate(qeff_auto_model *model, const qeff_tensor *inputs, size_t n_inputs,
+                            qeff_tensors **outputs, qeff_error *err)
 {
     *outputs = NULL;
     QEFF_TRY(qeff_auto_model_ready(model, err));
     return qeff_session_run(model->session, inputs, n_inputs, outputs, err);
+}
+
+qeff_status qeff_auto_model_generate(qeff_auto_model *model, const qeff_tensor *inputs,
+                                     size_t n_inputs, qeff_tensors **outputs, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = generate(model, inputs, n_inputs, outputs, err);
+    qeff_float_mode_leave(&mode);
+    return status;
 }

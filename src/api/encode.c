@@ -5,6 +5,7 @@
 #include "api/auto_model_private.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/float_mode.h"
 #include "base/span.h"
 #include "runtime/batching.h"
 
@@ -208,9 +209,9 @@ static qeff_status compute(const encode_call *c, const token_list *list, size_t 
     return QEFF_OK;
 }
 
-qeff_status qeff_auto_model_encode(qeff_auto_model *model, const qeff_str *texts, size_t n,
-                                   const qeff_auto_model_encode_options *options,
-                                   qeff_embeddings **out, qeff_error *err)
+static qeff_status
+encode_texts(qeff_auto_model *model, const qeff_str *texts, size_t n,
+             const qeff_auto_model_encode_options *options, qeff_embeddings **out, qeff_error *err)
 {
     static const qeff_auto_model_encode_options defaults;
     encode_call c = {.model = model, .options = options ? options : &defaults};
@@ -227,6 +228,16 @@ qeff_status qeff_auto_model_encode(qeff_auto_model *model, const qeff_str *texts
     qeff_free(list.owned);
     qeff_free(list.type_ids);
     qeff_free(list.offsets);
+    return status;
+}
+
+qeff_status qeff_auto_model_encode(qeff_auto_model *model, const qeff_str *texts, size_t n,
+                                   const qeff_auto_model_encode_options *options,
+                                   qeff_embeddings **out, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = encode_texts(model, texts, n, options, out, err);
+    qeff_float_mode_leave(&mode);
     return status;
 }
 
@@ -259,10 +270,9 @@ static qeff_status take_ids(const encode_call *c, const int64_t *ids, const size
     return list->type_ids ? QEFF_OK : qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
 }
 
-qeff_status
-qeff_auto_model_encode_ids(qeff_auto_model *model, const int64_t *ids, const size_t *offsets,
-                           size_t n, const qeff_auto_model_encode_options *options,
-                           qeff_embeddings **out, qeff_error *err)
+static qeff_status
+encode_ids(qeff_auto_model *model, const int64_t *ids, const size_t *offsets, size_t n,
+           const qeff_auto_model_encode_options *options, qeff_embeddings **out, qeff_error *err)
 {
     static const qeff_auto_model_encode_options defaults;
     encode_call c = {.model = model, .options = options ? options : &defaults};
@@ -274,6 +284,17 @@ qeff_auto_model_encode_ids(qeff_auto_model *model, const int64_t *ids, const siz
     if (!status) status = compute(&c, &list, n, out, err);
     qeff_free(list.type_ids);
     qeff_free(list.offsets);
+    return status;
+}
+
+qeff_status
+qeff_auto_model_encode_ids(qeff_auto_model *model, const int64_t *ids, const size_t *offsets,
+                           size_t n, const qeff_auto_model_encode_options *options,
+                           qeff_embeddings **out, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = encode_ids(model, ids, offsets, n, options, out, err);
+    qeff_float_mode_leave(&mode);
     return status;
 }
 

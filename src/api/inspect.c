@@ -7,6 +7,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/float_mode.h"
 #include "base/span.h"
 #include "compile/compile.h"
 
@@ -166,7 +167,7 @@ static qeff_status find_describer(const char *path, describer *out, qeff_error *
     return status;
 }
 
-qeff_status qeff_inspect(const char *path, char **json, qeff_error *err)
+static qeff_status inspect(const char *path, char **json, qeff_error *err)
 {
     describer describe = NULL;
     qeff_buffer out = {0};
@@ -183,5 +184,13 @@ qeff_status qeff_inspect(const char *path, char **json, qeff_error *err)
         qeff_buffer_deinit(&out);
     else
         *json = (char *)out.data; /* the block now belongs to the caller */
+    return status;
+}
+
+qeff_status qeff_inspect(const char *path, char **json, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = inspect(path, json, err);
+    qeff_float_mode_leave(&mode);
     return status;
 }

@@ -3,6 +3,7 @@
 #include "api/backends.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/float_mode.h"
 #include "base/span.h"
 #include "compile/compile.h"
 #include "onnx/onnx.h"
@@ -13,7 +14,7 @@ static qeff_status check_integrity(const qeff_program *program, qeff_error *err)
     return program->folder[0] ? qeff_integrity_check(program->folder, program->qpc, err) : QEFF_OK;
 }
 
-qeff_status qeff_program_open(const char *path, qeff_program **out, qeff_error *err)
+static qeff_status open_program(const char *path, qeff_program **out, qeff_error *err)
 {
     size_t n = 0;
     const qeff_backend *const *backends = qeff_backends_get(&n);
@@ -23,6 +24,14 @@ qeff_status qeff_program_open(const char *path, qeff_program **out, qeff_error *
         qeff_program_close(*out);
         *out = NULL;
     }
+    return status;
+}
+
+qeff_status qeff_program_open(const char *path, qeff_program **out, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = open_program(path, out, err);
+    qeff_float_mode_leave(&mode);
     return status;
 }
 
@@ -58,8 +67,8 @@ static qeff_status compile_imported(const qeff_graph *graph, const char *folder,
     return status;
 }
 
-qeff_status qeff_program_compile_onnx(const char *onnx_path, const char *folder,
-                                      const qeff_program_options *options, qeff_error *err)
+static qeff_status compile_onnx(const char *onnx_path, const char *folder,
+                                const qeff_program_options *options, qeff_error *err)
 {
     qeff_graph *graph = NULL;
     qeff_onnx_model *model = NULL;
@@ -67,5 +76,14 @@ qeff_status qeff_program_compile_onnx(const char *onnx_path, const char *folder,
     const qeff_status status = compile_imported(graph, folder, options, err);
     qeff_graph_destroy(graph);
     qeff_onnx_close(model);
+    return status;
+}
+
+qeff_status qeff_program_compile_onnx(const char *onnx_path, const char *folder,
+                                      const qeff_program_options *options, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = compile_onnx(onnx_path, folder, options, err);
+    qeff_float_mode_leave(&mode);
     return status;
 }

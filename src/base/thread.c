@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/float_mode.h"
 
 #include <stdatomic.h>
 
@@ -221,6 +222,7 @@ static void *work(void *arg)
 {
     const worker *self = arg;
     qeff_thread_pool *pool = self->pool;
+    (void)qeff_float_mode_enter(); /* a thread begins with the mode of the one that starts it */
     for (uint32_t seen = 0;;) {
         job j;
         await(pool, &(awaited){&pool->generation, seen, SIZE_MAX});

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/float_mode.h"
 #include "base/span.h"
 #include "runtime/program.h"
 
@@ -203,13 +204,22 @@ static qeff_status enter(qeff_session *session, qeff_error *err)
     return qeff_fail(err, QEFF_ERR_INVALID, "the session is running in another thread");
 }
 
-qeff_status qeff_session_run(qeff_session *session, const qeff_tensor *inputs, size_t n_inputs,
-                             qeff_tensors **outputs, qeff_error *err)
+static qeff_status run(qeff_session *session, const qeff_tensor *inputs, size_t n_inputs,
+                       qeff_tensors **outputs, qeff_error *err)
 {
     *outputs = NULL;
     QEFF_TRY(enter(session, err));
     const qeff_status status = run_locked(session, inputs, n_inputs, outputs, err);
     atomic_flag_clear(&session->is_busy);
+    return status;
+}
+
+qeff_status qeff_session_run(qeff_session *session, const qeff_tensor *inputs, size_t n_inputs,
+                             qeff_tensors **outputs, qeff_error *err)
+{
+    const qeff_float_mode mode = qeff_float_mode_enter();
+    const qeff_status status = run(session, inputs, n_inputs, outputs, err);
+    qeff_float_mode_leave(&mode);
     return status;
 }
 

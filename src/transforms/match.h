@@ -32,6 +32,7 @@ bool qeff_match_silu(qeff_matching *m, const qeff_node *root, qeff_match *out);
 bool qeff_match_attention(qeff_matching *m, const qeff_node *root, qeff_match *out);
 bool qeff_match_position_ids(qeff_matching *m, const qeff_node *root, qeff_match *out);
 bool qeff_match_layer_norm(qeff_matching *m, const qeff_node *root, qeff_match *out);
+bool qeff_match_rms_norm(qeff_matching *m, const qeff_node *root, qeff_match *out);
 bool qeff_match_l2_normalize(qeff_matching *m, const qeff_node *root, qeff_match *out);
 bool qeff_match_pool_token(qeff_matching *m, const qeff_node *root, qeff_match *out);
 bool qeff_match_pool_max(qeff_matching *m, const qeff_node *root, qeff_match *out);

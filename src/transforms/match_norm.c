@@ -1,7 +1,8 @@
-/* match_norm.c - layer norm out of means, and L2 normalisation.
+/* match_norm.c - layer norm and rms norm out of means, and L2 normalisation.
  *
  *   layer_norm    (d / sqrt(mean(d^2) + eps)) * scale + bias with d = x - mean(x), as exporters
  *                 before opset 17 write it
+ *   rms_norm      x * r * scale in any order, with r = 1 / sqrt(mean(x^2) + eps); or x / sqrt(...)
  *   l2_normalize  x / max(||x||, eps), the divisor perhaps expanded */
 #include "transforms/match.h"
 
@@ -83,6 +84,68 @@ bool qeff_match_layer_norm(qeff_matching *m, const qeff_node *root, qeff_match *
 {
     return match_scaled(m->graph, root->inputs[0], root->inputs[1], out) ||
            match_scaled(m->graph, root->inputs[1], root->inputs[0], out);
+}
+
+/* x and epsilon of sqrt(mean(x^2) + eps) */
+static bool
+match_root_mean_square(const qeff_graph *g, qeff_value value, qeff_value *x, double *epsilon)
+{
+    const qeff_node *root = qeff_match_producer(g, value, QEFF_OP_SQRT);
+    const qeff_node *sum = root ? qeff_match_producer(g, root->inputs[0], QEFF_OP_ADD) : NULL;
+    for (size_t i = 0; sum && i < 2; i++) {
+        if (!qeff_graph_read_scalar(g, sum->inputs[i], epsilon)) continue;
+        const qeff_value square = match_mean(g, sum->inputs[1 - i]);
+        const qeff_node *pow = qeff_match_producer(g, square, QEFF_OP_POW);
+        const qeff_node *mul = qeff_match_producer(g, square, QEFF_OP_MUL);
+        if (pow && qeff_match_is_scalar(g, pow->inputs[1], 2))
+            *x = pow->inputs[0];
+        else if (mul && mul->inputs[0] == mul->inputs[1])
+            *x = mul->inputs[0];
+        else
+            continue;
+        return true;
+    }
+    return false;
+}
+
+/* The same of 1 / sqrt(mean(x^2) + eps) */
+static bool match_inverse(const qeff_graph *g, qeff_value value, qeff_value *x, double *epsilon)
+{
+    const qeff_node *reciprocal = qeff_match_producer(g, value, QEFF_OP_RECIPROCAL);
+    if (reciprocal) return match_root_mean_square(g, reciprocal->inputs[0], x, epsilon);
+    const qeff_node *div = qeff_match_producer(g, value, QEFF_OP_DIV);
+    return div && qeff_match_is_scalar(g, div->inputs[0], 1) &&
+           match_root_mean_square(g, div->inputs[1], x, epsilon);
+}
+
+/* x of x / sqrt(...) or x * (1 / sqrt(...)) */
+static bool match_divided(const qeff_graph *g, qeff_value value, qeff_value *x, double *epsilon)
+{
+    const qeff_node *div = qeff_match_producer(g, value, QEFF_OP_DIV);
+    if (div) return match_root_mean_square(g, div->inputs[1], x, epsilon) && *x == div->inputs[0];
+    const qeff_node *mul = qeff_match_producer(g, value, QEFF_OP_MUL);
+    for (size_t i = 0; mul && i < 2; i++)
+        if (match_inverse(g, mul->inputs[i], x, epsilon) && *x == mul->inputs[1 - i]) return true;
+    return false;
+}
+
+bool qeff_match_rms_norm(qeff_matching *m, const qeff_node *root, qeff_match *out)
+{
+    const qeff_graph *g = m->graph;
+    for (size_t i = 0; i < 2; i++) {
+        double epsilon = 0;
+        qeff_value x = QEFF_VALUE_NONE;
+        if (!match_divided(g, root->inputs[i], &x, &epsilon)) continue;
+        const qeff_shape *shape = qeff_match_shape(g, x);
+        const qeff_value weight = qeff_match_weight(g, root->inputs[1 - i]);
+        if (!is_affine(g, weight, shape->dims[shape->rank - 1])) return false;
+        *out = (qeff_match){.op = QEFF_OP_RMS_NORM, .n_inputs = 2, .n_attributes = 1};
+        out->inputs[0] = x;
+        out->inputs[1] = weight;
+        out->attributes[0] = QEFF_ATTR_FLOAT("epsilon", epsilon);
+        return true;
+    }
+    return false;
 }
 
 /* max(value, eps): what is under the floor. */

@@ -15,12 +15,13 @@ static const struct {
     qeff_op root;
     qeff_matcher match;
 } patterns[] = {
-    {QEFF_OP_ADD, qeff_match_linear},         {QEFF_OP_ADD, qeff_match_layer_norm},
-    {QEFF_OP_MATMUL, qeff_match_linear},      {QEFF_OP_GEMM, qeff_match_gemm},
-    {QEFF_OP_MUL, qeff_match_gelu},           {QEFF_OP_MUL, qeff_match_silu},
-    {QEFF_OP_RESHAPE, qeff_match_attention},  {QEFF_OP_SLICE, qeff_match_position_ids},
-    {QEFF_OP_DIV, qeff_match_l2_normalize},   {QEFF_OP_DIV, qeff_match_pool_mean},
-    {QEFF_OP_SQUEEZE, qeff_match_pool_token}, {QEFF_OP_WHERE, qeff_match_pool_max},
+    {QEFF_OP_ADD, qeff_match_linear},        {QEFF_OP_ADD, qeff_match_layer_norm},
+    {QEFF_OP_MATMUL, qeff_match_linear},     {QEFF_OP_GEMM, qeff_match_gemm},
+    {QEFF_OP_MUL, qeff_match_gelu},          {QEFF_OP_MUL, qeff_match_silu},
+    {QEFF_OP_RESHAPE, qeff_match_attention}, {QEFF_OP_SLICE, qeff_match_position_ids},
+    {QEFF_OP_MUL, qeff_match_rms_norm},      {QEFF_OP_DIV, qeff_match_l2_normalize},
+    {QEFF_OP_DIV, qeff_match_pool_mean},     {QEFF_OP_SQUEEZE, qeff_match_pool_token},
+    {QEFF_OP_WHERE, qeff_match_pool_max},
 };
 
 typedef struct recomposition {

@@ -6,8 +6,10 @@
  * emulated instructions at all levels (emulated/).
  *
  * Tolerances, relative to the largest term of the sum an element is made of:
- *   gemm, attention   1e-5: sums in the same order, with and without FMA
- *   layer norm        3e-6: sums of floats in lanes against sums of doubles
+ *   gemm              1e-5: sums in the same order, with and without FMA
+ *   attention         1e-5: means of values below 1, also where keys go by blocks, whose sums are
+ * in another order than those of scalar.c rms norm          1e-6: squares are added in lanes, and
+ * none of them cancels layer norm        3e-6: sums of floats in lanes against sums of doubles
  *   activations       4e-7 absolute or 4e-7 relative, against double
  *   the rest          2e-6, exact where nothing is summed */
 #include "backend/cpu/kernels/kernels.h"
@@ -57,7 +59,8 @@ static void assert_close(const float *a, const float *b, size_t n, double tolera
 /* What this machine can run; everything where the instructions are emulated. */
 static unsigned tested_flags(void)
 {
-    unsigned flags = QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16;
+    unsigned flags =
+        QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16 | QEFF_CPU_AVX_VNNI;
 #if !defined(QEFF_EMULATED)
     assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
 #endif
@@ -332,6 +335,76 @@ TEST(gemm_bf16, agrees_with_scalar_for_long_and_many_rows)
         check_bf16(m, 9400, 20);
 }
 
+/* One packed product with everything behind it, of small numbers. */
+static void check_packed_epilogue(bool is_i8, size_t n, qeff_activation activation, bool has_bias,
+                                  bool has_residual)
+{
+    enum { M = 11, GROUPS = 9 };
+    qeff_kernels kernels[PACKED_VARIANTS];
+    const size_t n_variants = packed_variants(kernels), slots = qeff_gemm_panels(n) * QEFF_PANEL;
+    int32_t *x = test_malloc(M * GROUPS * sizeof *x), *w = test_malloc(slots * GROUPS * sizeof *w);
+    float *bias = numbers(slots), *residual = numbers(M * n), *w_scale = numbers(slots);
+    float x_scale[M], *y[PACKED_VARIANTS] = {NULL};
+    int32_t zeros[M], *w_sum = test_malloc(slots * sizeof *w_sum);
+    for (size_t i = 0; i < M * GROUPS * 4; i++)
+        ((uint8_t *)x)[i] = (uint8_t)((uniform() + 1.0F) * 127.9F);
+    for (size_t i = 0; i < slots * GROUPS * 4; i++)
+        ((int8_t *)w)[i] = (int8_t)(uniform() * 127.9F);
+    for (size_t i = 0; !is_i8 && i < M * GROUPS * 2; i++)
+        ((uint16_t *)x)[i] = qeff_f32_to_bf16(uniform());
+    for (size_t i = 0; !is_i8 && i < slots * GROUPS * 2; i++)
+        ((uint16_t *)w)[i] = qeff_f32_to_bf16(uniform());
+    for (size_t i = 0; i < M; i++) {
+        x_scale[i] = 0.001F * (1.0F + (float)i);
+        zeros[i] = (int32_t)(17 * i);
+    }
+    for (size_t i = 0; i < slots; i++) {
+        w_scale[i] *= 0.01F;
+        w_sum[i] = (int32_t)(300.0F * uniform());
+    }
+    for (size_t v = 0; v < n_variants; v++) {
+        y[v] = numbers(M * n);
+        const qeff_gemm_packed g = {.n_rows = M,
+                                    .n_groups = GROUPS,
+                                    .n_out = n,
+                                    .x = x,
+                                    .x_stride = GROUPS,
+                                    .panels = w,
+                                    .x_scale = x_scale,
+                                    .x_zero = zeros,
+                                    .w_scale = w_scale,
+                                    .w_sum = w_sum,
+                                    .bias = has_bias ? bias : NULL,
+                                    .activation = activation,
+                                    .residual = has_residual ? residual : NULL,
+                                    .residual_stride = n,
+                                    .y = y[v],
+                                    .y_stride = n};
+        (is_i8 ? kernels[v].gemm_i8 : kernels[v].gemm_bf16)(&g, 0, qeff_gemm_panels(n));
+    }
+    for (size_t v = 0; v + 1 < n_variants; v++)
+        assert_close(y[n_variants - 1], y[v], M * n, 1e-5);
+    for (size_t v = 0; v < n_variants; v++)
+        test_free(y[v]);
+    test_free(x);
+    test_free(w);
+    test_free(bias);
+    test_free(residual);
+    test_free(w_scale);
+    test_free(w_sum);
+}
+
+TEST(packed_gemm, agrees_with_scalar_for_every_epilogue)
+{
+    (void)state_;
+    for (int is_i8 = 0; is_i8 < 2; is_i8++)
+        for (int a = 0; a < QEFF_ACTIVATION_COUNT; a++)
+            for (int bits = 0; bits < 4; bits++)
+                for (size_t n = 13; n <= 63; n += 25)
+                    check_packed_epilogue(is_i8 != 0, n, (qeff_activation)a, (bits & 1) != 0,
+                                          (bits & 2) != 0);
+}
+
 TEST(quantize, gives_the_same_bits_on_every_instruction_set)
 {
     (void)state_;
@@ -464,6 +537,115 @@ TEST(attention, gives_each_query_the_same_bits_alone_and_among_others)
         }
 }
 
+/* Lengths around the blocks' borders, and queries around their groups'. */
+TEST(attention, agrees_with_scalar_where_keys_go_by_blocks)
+{
+    (void)state_;
+    qeff_kernels kernels[3];
+    const size_t n = variants(kernels);
+    static const size_t lengths[] = {512, 513, 520, 528, 1024, 1025, 1041, 1537, 2100};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        check_attention(kernels, n, 1 + i * 3, lengths[i], 32);
+        check_attention(kernels, n, 11, lengths[i], 5 + i * 9);
+    }
+    check_attention(kernels, n, 1030, 600, 8);
+    check_attention(kernels, n, 700, 700, 20);
+}
+
+static qeff_attention make_long_attention(size_t t, size_t d)
+{
+    return (qeff_attention){.n_queries = t,
+                            .n_keys = t,
+                            .head_dim = d,
+                            .q = numbers(t * d),
+                            .k = numbers(t * d),
+                            .v = numbers(t * d),
+                            .q_stride = d,
+                            .k_stride = d,
+                            .v_stride = d,
+                            .scale = 1.0F,
+                            .y = numbers(t * d),
+                            .y_stride = d,
+                            .scratch = numbers(qeff_attention_scratch(t, d))};
+}
+
+static void free_long_attention(const qeff_attention *a)
+{
+    test_free((void *)(uintptr_t)a->q);
+    test_free((void *)(uintptr_t)a->k);
+    test_free((void *)(uintptr_t)a->v);
+    test_free(a->y);
+    test_free(a->scratch);
+}
+
+TEST(attention, by_blocks_gives_each_query_the_same_bits_alone)
+{
+    (void)state_;
+    enum { T = 1100, D = 24 };
+    qeff_kernels kernels[3];
+    const size_t n_variants = variants(kernels);
+    for (size_t v = 0; v < n_variants; v++) {
+        const qeff_attention a = make_long_attention(T, D);
+        kernels[v].attention_f32(&a);
+        for (size_t row = 0; row < T; row += 37) {
+            float alone[D];
+            qeff_attention one = a;
+            one.n_queries = 1;
+            one.q += row * D;
+            one.y = alone;
+            kernels[v].attention_f32(&one);
+            assert_memory_equal(alone, a.y + row * D, sizeof alone);
+        }
+        free_long_attention(&a);
+    }
+}
+
+/* The largest score in the first block, in a later one, or in none that is finite. */
+TEST(attention, by_blocks_passes_extreme_scores_on)
+{
+    (void)state_;
+    enum { T = 1100, D = 16 };
+    qeff_kernels kernels[3];
+    const size_t n_variants = variants(kernels);
+    for (size_t v = 0; v < n_variants; v++)
+        for (size_t at = 3; at < T; at += 540) {
+            qeff_attention a = make_long_attention(T, D);
+            float *k = copy(a.k, T * D), *values = copy(a.v, T * D);
+            a.n_queries = 1;
+            for (size_t i = 0; i < D; i++)
+                k[at * D + i] = a.q[i] * 100.0F; /* far above the others: y is its value */
+            qeff_attention b = a;
+            b.k = k;
+            kernels[v].attention_f32(&b);
+            assert_close(a.v + at * D, b.y, D, 1e-6);
+            k[at * D] = -INFINITY * a.q[0]; /* a score of -infinity does not count */
+            values[at * D] = 1e30F;
+            b.v = values;
+            kernels[v].attention_f32(&b);
+            for (size_t i = 0; i < D; i++)
+                assert_true(fabsf(b.y[i]) <= 1.0F);
+            k[at * D] = NAN;
+            kernels[v].attention_f32(&b);
+            for (size_t i = 0; i < D; i++)
+                assert_true(isnan(b.y[i]));
+            for (size_t i = 0; i < T; i++)
+                k[i * D] = -INFINITY * a.q[0];
+            kernels[v].attention_f32(&b);
+            for (size_t i = 0; i < D; i++)
+                assert_true(isnan(b.y[i]));
+            test_free(k);
+            test_free(values);
+            free_long_attention(&a);
+        }
+}
+
+TEST(attention, takes_no_more_scratch_for_more_keys)
+{
+    (void)state_;
+    assert_true(qeff_attention_scratch(8192, 32) == qeff_attention_scratch(513, 32));
+    assert_true(qeff_attention_scratch(8192, 32) * sizeof(float) <= 256 << 10);
+}
+
 /* --- rows ---------------------------------------------------------------------------------------
  */
 
@@ -490,6 +672,26 @@ TEST(layer_norm, agrees_with_scalar_for_every_width)
             test_free(beta);
             test_free(y);
         }
+}
+
+TEST(rms_norm, agrees_with_scalar_for_every_width)
+{
+    (void)state_;
+    qeff_kernels kernels[3];
+    const size_t n_variants = variants(kernels);
+    for (size_t n = 1; n <= 400; n += n < SIZE_MAX_TESTED ? 1 : 57) {
+        float *x = numbers(n), *gamma = numbers(n), *y = numbers(n);
+        kernels[n_variants - 1].rms_norm_f32(y, x, gamma, n, 1e-6F);
+        for (size_t v = 0; v + 1 < n_variants; v++) {
+            float *z = copy(x, n);
+            kernels[v].rms_norm_f32(z, z, gamma, n, 1e-6F);
+            assert_close(y, z, n, 1e-6);
+            test_free(z);
+        }
+        test_free(x);
+        test_free(gamma);
+        test_free(y);
+    }
 }
 
 TEST(softmax, agrees_with_scalar_for_every_width)
@@ -724,10 +926,16 @@ int main(void)
         RUN(gemm_i8, gives_the_same_sums_on_every_instruction_set),
         RUN(gemm_bf16, agrees_with_scalar_for_every_width_and_height),
         RUN(gemm_bf16, agrees_with_scalar_for_long_and_many_rows),
+        RUN(packed_gemm, agrees_with_scalar_for_every_epilogue),
         RUN(quantize, gives_the_same_bits_on_every_instruction_set),
         RUN(attention, agrees_with_scalar_for_every_length_and_head_size),
         RUN(attention, gives_each_query_the_same_bits_alone_and_among_others),
+        RUN(attention, agrees_with_scalar_where_keys_go_by_blocks),
+        RUN(attention, by_blocks_gives_each_query_the_same_bits_alone),
+        RUN(attention, by_blocks_passes_extreme_scores_on),
+        RUN(attention, takes_no_more_scratch_for_more_keys),
         RUN(layer_norm, agrees_with_scalar_for_every_width),
+        RUN(rms_norm, agrees_with_scalar_for_every_width),
         RUN(softmax, agrees_with_scalar_for_every_width),
         RUN(activation, is_within_4e7_of_the_formula),
         RUN(activation, passes_nan_and_infinity_on),

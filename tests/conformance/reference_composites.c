@@ -114,6 +114,22 @@ static void run_l2_normalize(ref_call *call)
     }
 }
 
+static void run_rms_norm(ref_call *call)
+{
+    const ref_tensor *x = call->in[0];
+    const size_t n = (size_t)x->dims[x->rank - 1];
+    const double eps = qeff_node_float(call->node, "epsilon", 1e-5);
+    call->out[0] = ref_make(x->rank, x->dims);
+    for (size_t at = 0; n && at < x->count; at += n) {
+        double squares = 0.0;
+        for (size_t i = 0; i < n; i++)
+            squares += x->data[at + i] * x->data[at + i];
+        for (size_t i = 0; i < n; i++)
+            call->out[0].data[at + i] =
+                x->data[at + i] / sqrt(squares / (double)n + eps) * call->in[1]->data[i];
+    }
+}
+
 bool ref_run_composite(ref_call *call)
 {
     switch ((int)call->node->op) {
@@ -132,6 +148,9 @@ bool ref_run_composite(ref_call *call)
         return true;
     case QEFF_OP_POOL:
         run_pool(call);
+        return true;
+    case QEFF_OP_RMS_NORM:
+        run_rms_norm(call);
         return true;
     case QEFF_OP_L2_NORMALIZE:
         run_l2_normalize(call);

@@ -298,7 +298,7 @@ TEST(arg_max, gives_indices)
     test_expect_type(b, one(QEFF_OP_ARG_MAX, x), "i64 [1, T, 4]");
 }
 
-TEST(cum_sum, softmax_and_layer_norm_keep_the_shape)
+TEST(cum_sum, softmax_and_norms_keep_the_shape)
 {
     (void)state_;
     const qeff_value x = in(F32, "B,T,4"), w = in(F32, "4"), v = in(F32, "5");
@@ -306,7 +306,9 @@ TEST(cum_sum, softmax_and_layer_norm_keep_the_shape)
     test_expect_type(b, two(QEFF_OP_CUM_SUM, x, scalar(1)), "f32 [B, T, 4]");
     test_expect_type(b, one_with(QEFF_OP_SOFTMAX, x, QEFF_ATTR_INT("axis", 1)), "f32 [B, T, 4]");
     test_expect_type(b, test_node(b, QEFF_OP_LAYER_NORM, inputs, 3, NULL, 0), "f32 [B, T, 4]");
+    test_expect_type(b, test_node(b, QEFF_OP_RMS_NORM, inputs, 2, NULL, 0), "f32 [B, T, 4]");
     refuses(QEFF_OP_LAYER_NORM, wrong, 2, NULL, QEFF_ERR_FORMAT, "scale: expected 4, found 5");
+    refuses_two(QEFF_OP_RMS_NORM, in(F32, "B,T,4"), in(F32, "5"), "scale: expected 4, found 5");
 }
 
 /* --- layout -------------------------------------------------------------------------------------
@@ -656,7 +658,7 @@ int main(void)
         IN_BUILDER(reductions, drop_or_keep_their_axes),
         IN_BUILDER(reductions, refuse_axes_that_are_wrong_or_not_constant),
         IN_BUILDER(arg_max, gives_indices),
-        IN_BUILDER(cum_sum, softmax_and_layer_norm_keep_the_shape),
+        IN_BUILDER(cum_sum, softmax_and_norms_keep_the_shape),
         IN_BUILDER(transpose, permutes_and_reverses),
         IN_BUILDER(reshape, copies_dims_and_infers_one),
         IN_BUILDER(reshape, refuses_what_does_not_add_up),

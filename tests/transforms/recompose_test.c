@@ -281,6 +281,59 @@ TEST(layer_norm, is_not_over_another_axis)
         count_of(QEFF_OP_LAYER_NORM, norm_of_parts(test_input(b, F32, "B,20,20"), 1, true)), 0);
 }
 
+/* The ways to divide by the root: x / root, x (1 / root), x reciprocal(root). */
+static qeff_value rms_norm_of_parts(qeff_value x, qeff_value mean, int way, bool is_scale_first)
+{
+    const qeff_value eps = qb_scalar_f32(b, 1e-6f);
+    const qeff_value root = qb_unary(b, QEFF_OP_SQRT, two(QEFF_OP_ADD, mean, eps));
+    const qeff_value scale = test_zeros(b, "scale", F32, "20");
+    qeff_value y = QEFF_VALUE_NONE;
+    if (way == 0) y = two(QEFF_OP_DIV, x, root);
+    if (way == 1) {
+        const qeff_value one = qb_scalar_f32(b, 1.0f);
+        y = two(QEFF_OP_MUL, x, two(QEFF_OP_DIV, one, root));
+    }
+    if (way == 2) y = two(QEFF_OP_MUL, qb_unary(b, QEFF_OP_RECIPROCAL, root), x);
+    return is_scale_first ? two(QEFF_OP_MUL, scale, y) : two(QEFF_OP_MUL, y, scale);
+}
+
+TEST(rms_norm, comes_out_of_a_mean_of_squares)
+{
+    (void)state_;
+    qeff_value x = test_input(b, F32, "B,T,20");
+    const qeff_value exponent = qb_scalar_f32(b, 2);
+    const qeff_value square = two(QEFF_OP_POW, x, exponent);
+    gives(rms_norm_of_parts(x, mean_of(square, -1), 1, true), "weight",
+          "weight scale: f32 [20]\n"
+          "mul_1: f32 [B, T, 20] = rms_norm(x0, scale) epsilon=1e-06\n"
+          "output y = mul_1\n");
+    for (int way = 0; way < 3; way++)
+        for (int is_scale_first = 0; is_scale_first < 2; is_scale_first++) {
+            b = test_builder(NULL);
+            x = test_input(b, F32, "B,T,20");
+            const qeff_value mean = mean_of(two(QEFF_OP_MUL, x, x), 2);
+            assert_int_equal(
+                count_of(QEFF_OP_RMS_NORM, rms_norm_of_parts(x, mean, way, is_scale_first != 0)),
+                1);
+        }
+}
+
+TEST(rms_norm, is_neither_over_another_axis_nor_of_another_value)
+{
+    (void)state_;
+    qeff_value x = test_input(b, F32, "B,20,20");
+    assert_int_equal(count_of(QEFF_OP_RMS_NORM,
+                              rms_norm_of_parts(x, mean_of(two(QEFF_OP_MUL, x, x), 1), 0, true)),
+                     0);
+    b = test_builder(NULL);
+    x = test_input(b, F32, "B,T,20");
+    const qeff_value other = test_input(b, F32, "B,T,20");
+    assert_int_equal(
+        count_of(QEFF_OP_RMS_NORM,
+                 rms_norm_of_parts(x, mean_of(two(QEFF_OP_MUL, other, other), 2), 0, true)),
+        0);
+}
+
 TEST(l2_normalize, may_have_its_divisor_expanded)
 {
     (void)state_;
@@ -513,6 +566,8 @@ int main(void)
         IN_BUILDER(silu, is_x_times_its_sigmoid),
         IN_BUILDER(layer_norm, comes_out_of_means),
         IN_BUILDER(layer_norm, is_not_over_another_axis),
+        IN_BUILDER(rms_norm, comes_out_of_a_mean_of_squares),
+        IN_BUILDER(rms_norm, is_neither_over_another_axis_nor_of_another_value),
         IN_BUILDER(l2_normalize, may_have_its_divisor_expanded),
         IN_BUILDER(attention, is_found_with_its_scale_in_any_place),
         IN_BUILDER(attention, is_found_with_swapped_keys_and_a_mask_by_selection),

@@ -352,6 +352,15 @@ static bool lower_layer_norm(lowering *l, const qeff_node *node)
     return finish_step(l, node, &step);
 }
 
+static bool lower_rms_norm(lowering *l, const qeff_node *node)
+{
+    qeff_step step = qeff_step_of(QEFF_STEP_RMS_NORM);
+    step.eps = qeff_node_float(node, "epsilon", 1e-5);
+    return get_rows(l, node->inputs[0], &step.x) &&
+           add_weight_vector(l, node->inputs[1], step.x.width, &step.gamma) &&
+           finish_step(l, node, &step);
+}
+
 static bool lower_attention(lowering *l, const qeff_node *node)
 {
     qeff_step step = qeff_step_of(QEFF_STEP_ATTENTION);
@@ -472,6 +481,7 @@ static bool lower_node(lowering *l, const qeff_node *node)
     if (op == QEFF_OP_GELU) return lower_gelu(l, node);
     if (op == QEFF_OP_LINEAR) return lower_linear(l, node);
     if (op == QEFF_OP_LAYER_NORM) return lower_layer_norm(l, node);
+    if (op == QEFF_OP_RMS_NORM) return lower_rms_norm(l, node);
     if (op == QEFF_OP_ATTENTION) return lower_attention(l, node);
     if (op == QEFF_OP_POOL) return lower_pool(l, node);
     if (op == QEFF_OP_L2_NORMALIZE) return lower_l2_normalize(l, node);

@@ -27,6 +27,7 @@ qeff_status qeff_run_arg_max(qeff_op_run *r, qeff_error *err);
 qeff_status qeff_run_cum_sum(qeff_op_run *r, qeff_error *err);
 qeff_status qeff_run_softmax(qeff_op_run *r, qeff_error *err);
 qeff_status qeff_run_layer_norm(qeff_op_run *r, qeff_error *err);
+qeff_status qeff_run_rms_norm(qeff_op_run *r, qeff_error *err);
 qeff_status qeff_run_l2_normalize(qeff_op_run *r, qeff_error *err);
 /* ops_layout.c */
 qeff_status qeff_run_transpose(qeff_op_run *r, qeff_error *err);

@@ -310,6 +310,21 @@ qeff_status qeff_run_layer_norm(qeff_op_run *r, qeff_error *err)
     return QEFF_OK;
 }
 
+qeff_status qeff_run_rms_norm(qeff_op_run *r, qeff_error *err)
+{
+    const qeff_array *x = r->inputs[0];
+    QEFF_TRY(qeff_run_expect(r, 0, QEFF_DTYPE_F32, err));
+    if (x->rank == 0) return qeff_fail(err, QEFF_ERR_INVALID, "operand 0: expected a dimension");
+    QEFF_TRY(check_norm_operand(r, 1, x->rank - 1, err));
+    QEFF_TRY(qeff_run_make(r, 0, QEFF_DTYPE_F32, x->rank, x->dims, err));
+    const size_t n = (size_t)x->dims[x->rank - 1];
+    const float eps = (float)qeff_node_float(r->node, "epsilon", 1e-5);
+    for (size_t at = 0; at < x->count; at += n)
+        r->kernels->rms_norm_f32((float *)r->outputs[0]->data + at, (const float *)x->data + at,
+                                 r->inputs[1]->data, n, eps);
+    return QEFF_OK;
+}
+
 qeff_status qeff_run_l2_normalize(qeff_op_run *r, qeff_error *err)
 {
     const qeff_array *x = r->inputs[0];

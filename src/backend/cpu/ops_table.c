@@ -60,6 +60,7 @@ static const qeff_op_function table[QEFF_OP_COUNT] = {
     [QEFF_OP_LINEAR] = qeff_run_linear,
     [QEFF_OP_GELU] = qeff_run_activation,
     [QEFF_OP_SILU] = qeff_run_activation,
+    [QEFF_OP_RMS_NORM] = qeff_run_rms_norm,
     [QEFF_OP_ATTENTION] = qeff_run_attention,
     [QEFF_OP_POSITION_IDS] = qeff_run_position_ids,
     [QEFF_OP_POOL] = qeff_run_pool,

@@ -37,6 +37,7 @@ static bool works_by_rows(qeff_step_kind kind)
     switch (kind) {
     case QEFF_STEP_LINEAR:
     case QEFF_STEP_LAYER_NORM:
+    case QEFF_STEP_RMS_NORM:
     case QEFF_STEP_ACTIVATE:
     case QEFF_STEP_ARITHMETIC:
     case QEFF_STEP_ARITHMETIC_CONSTANT:

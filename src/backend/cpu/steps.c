@@ -241,6 +241,9 @@ run_row(const qeff_step_call *c, const qeff_step *s, float *y, const float *x, c
         kernels->layer_norm_f32(y, x, vector_at(c, s->gamma), vector_at(c, s->beta), n,
                                 (float)s->eps);
         break;
+    case QEFF_STEP_RMS_NORM:
+        kernels->rms_norm_f32(y, x, vector_at(c, s->gamma), n, (float)s->eps);
+        break;
     case QEFF_STEP_ACTIVATE:
         kernels->activate_f32(y, x, n, s->activation);
         break;
@@ -296,6 +299,7 @@ void qeff_step_run(const qeff_step_call *call, const qeff_step *step)
         run_pool(call, step);
         break;
     case QEFF_STEP_LAYER_NORM:
+    case QEFF_STEP_RMS_NORM:
     case QEFF_STEP_ACTIVATE:
     case QEFF_STEP_ARITHMETIC:
     case QEFF_STEP_ARITHMETIC_CONSTANT:

@@ -1,5 +1,6 @@
-/* reduce.c - reductions, cumulative sums, softmax, layer norm, L2 normalisation.
+/* reduce.c - reductions, cumulative sums, softmax, layer and rms norm, L2 normalisation.
  *
+ *   rms_norm      x / sqrt(mean(x^2) + eps) * scale over the last dimension, as torch.nn.RMSNorm
  *   l2_normalize  x / max(||x||, eps) over the last dimension, as torch.nn.functional.normalize */
 #include "graph/ops/rules.h"
 
@@ -104,6 +105,34 @@ qeff_status qeff_shape_layer_norm(qeff_op_call *call, qeff_error *err)
                                      &matched, err));
     }
     return qeff_rule_output(call, dtype, *x);
+}
+
+qeff_status qeff_shape_rms_norm(qeff_op_call *call, qeff_error *err)
+{
+    qeff_dtype dtype;
+    qeff_dim matched;
+    const qeff_shape *x = qeff_rule_shape(call, 0), *scale = qeff_rule_shape(call, 1);
+    QEFF_TRY(qeff_rule_common_dtype(call, 0, 2, &dtype, err));
+    QEFF_TRY(qeff_rule_expect_float(dtype, 0, err));
+    if (x->rank == 0) return qeff_fail(err, QEFF_ERR_FORMAT, "operand 0: expected a dimension");
+    QEFF_TRY(qeff_rule_expect_rank(call, 1, 1, err));
+    QEFF_TRY(qeff_rule_match(x->dims[x->rank - 1], scale->dims[0], "scale", &matched, err));
+    return qeff_rule_output(call, dtype, *x);
+}
+
+qeff_value qeff_decompose_rms_norm(qeff_builder *b, const qeff_node *node, const qeff_value *inputs)
+{
+    static const int64_t last_axis[] = {-1};
+    const qeff_attribute attributes[] = {QEFF_ATTR_INTS("axes", last_axis, 1),
+                                         QEFF_ATTR_INT("keepdims", 1)};
+    const float epsilon = (float)qeff_node_float(node, "epsilon", 1e-5);
+    const qeff_value square = qeff_part_binary(b, node, QEFF_OP_MUL, inputs[0], inputs[0]);
+    qeff_value root = qeff_part(b, node, QEFF_OP_REDUCE_MEAN, &square, 1, attributes, 2);
+    root =
+        qeff_part_binary(b, node, QEFF_OP_ADD, root, qeff_part_scalar(b, node, "epsilon", epsilon));
+    root = qeff_part_unary(b, node, QEFF_OP_SQRT, root);
+    const qeff_value last[] = {qeff_part_binary(b, node, QEFF_OP_DIV, inputs[0], root), inputs[1]};
+    return qeff_part_last(b, node, QEFF_OP_MUL, last, 2, NULL, 0);
 }
 
 qeff_value

@@ -23,6 +23,7 @@ qeff_status qeff_shape_gemm(qeff_op_call *call, qeff_error *err);
 qeff_status qeff_shape_linear(qeff_op_call *call, qeff_error *err);
 qeff_status qeff_shape_softmax(qeff_op_call *call, qeff_error *err);
 qeff_status qeff_shape_layer_norm(qeff_op_call *call, qeff_error *err);
+qeff_status qeff_shape_rms_norm(qeff_op_call *call, qeff_error *err);
 qeff_status qeff_shape_reduce(qeff_op_call *call, qeff_error *err);
 qeff_status qeff_shape_arg_max(qeff_op_call *call, qeff_error *err);
 qeff_status qeff_shape_cum_sum(qeff_op_call *call, qeff_error *err);
@@ -55,6 +56,8 @@ qeff_decompose_attention(qeff_builder *b, const qeff_node *node, const qeff_valu
 qeff_value
 qeff_decompose_position_ids(qeff_builder *b, const qeff_node *node, const qeff_value *inputs);
 qeff_value qeff_decompose_pool(qeff_builder *b, const qeff_node *node, const qeff_value *inputs);
+qeff_value
+qeff_decompose_rms_norm(qeff_builder *b, const qeff_node *node, const qeff_value *inputs);
 qeff_value
 qeff_decompose_l2_normalize(qeff_builder *b, const qeff_node *node, const qeff_value *inputs);
 

@@ -38,8 +38,8 @@ typedef simde__mmask16 __mmask16;
         memcpy(&result, y, sizeof result);                                                         \
         return result;                                                                             \
     }
-/* c + a b with one rounding. */
-#define MULTIPLY_ADD(name, type, n, sign)                                                          \
+/* sign a b + sign_c c with one rounding. */
+#define MULTIPLY_ADD(name, type, n, sign, sign_c)                                                  \
     SIMDE_FUNCTION_ATTRIBUTES type emulated_##name(type a, type b, type c)                         \
     {                                                                                              \
         float x[n], y[n], z[n];                                                                    \
@@ -47,7 +47,7 @@ typedef simde__mmask16 __mmask16;
         memcpy(y, &b, sizeof y);                                                                   \
         memcpy(z, &c, sizeof z);                                                                   \
         for (int i = 0; i < (n); i++)                                                              \
-            z[i] = fmaf(sign x[i], y[i], z[i]);                                                    \
+            z[i] = fmaf(sign x[i], y[i], sign_c z[i]);                                             \
         memcpy(&c, z, sizeof z);                                                                   \
         return c;                                                                                  \
     }
@@ -118,10 +118,12 @@ SIMDE_FUNCTION_ATTRIBUTES __m512 emulated_shuffle_quarters(__m512 a, __m512 b, i
     return a;
 }
 
-MULTIPLY_ADD(fmadd_256, __m256, 8, +)
-MULTIPLY_ADD(fnmadd_256, __m256, 8, -)
-MULTIPLY_ADD(fmadd_512, __m512, 16, +)
-MULTIPLY_ADD(fnmadd_512, __m512, 16, -)
+MULTIPLY_ADD(fmadd_256, __m256, 8, +, +)
+MULTIPLY_ADD(fnmadd_256, __m256, 8, -, +)
+MULTIPLY_ADD(fmsub_256, __m256, 8, +, -)
+MULTIPLY_ADD(fmsub_512, __m512, 16, +, -)
+MULTIPLY_ADD(fmadd_512, __m512, 16, +, +)
+MULTIPLY_ADD(fnmadd_512, __m512, 16, -, +)
 CONVERT(to_int_256, __m256i, int32_t, __m256, float, 8, emulated_to_int(x[i]))
 CONVERT(to_int_512, __m512i, int32_t, __m512, float, 16, emulated_to_int(x[i]))
 CONVERT(to_float_512, __m512, float, __m512i, int32_t, 16, (float)x[i])
@@ -135,8 +137,10 @@ STORE_MASKED(mask_store_16, __mmask16, __m256i, uint16_t, 16)
 #undef STORE_MASKED
 
 #undef _mm256_fmadd_ps
+#undef _mm256_fmsub_ps
 #undef _mm256_fnmadd_ps
 #undef _mm512_fmadd_ps
+#undef _mm512_fmsub_ps
 #undef _mm512_fnmadd_ps
 #undef _mm256_cvtps_epi32
 #undef _mm512_cvtps_epi32
@@ -152,8 +156,10 @@ STORE_MASKED(mask_store_16, __mmask16, __m256i, uint16_t, 16)
 #undef _mm512_cvtss_f32
 #undef _mm512_shuffle_f32x4
 #define _mm256_fmadd_ps          emulated_fmadd_256
+#define _mm256_fmsub_ps          emulated_fmsub_256
 #define _mm256_fnmadd_ps         emulated_fnmadd_256
 #define _mm512_fmadd_ps          emulated_fmadd_512
+#define _mm512_fmsub_ps          emulated_fmsub_512
 #define _mm512_fnmadd_ps         emulated_fnmadd_512
 #define _mm256_cvtps_epi32       emulated_to_int_256
 #define _mm512_cvtps_epi32       emulated_to_int_512

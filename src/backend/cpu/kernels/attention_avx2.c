@@ -5,12 +5,14 @@
  * sum.
  *
  * Scores stay in L1. The last panel of keys is filled up with zeros, whose scores are put to
- * -infinity before the maximum and to 0 after exp. */
+ * -infinity before the maximum and to 0 after exp. Many keys are taken in blocks (kernels.h), each
+ * packed once for up to 1024 queries, so that what is read again and again stays in L2. */
 #include "backend/cpu/kernels/kernels_avx2.h"
 
 #include "backend/cpu/kernels/simd_avx2.h"
 #include "backend/cpu/kernels/tile_avx2.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -145,8 +147,181 @@ static void run_queries(const qeff_attention *a, size_t row, size_t rows, const 
     }
 }
 
+/* --- blocks of keys -----------------------------------------------------------------------------
+ */
+
+#define LOG2_E 1.44269504F
+
+/* What a call keeps in scratch. Scores count in powers of two here. The maximum m of a query is
+ * -FLT_MAX at least, so that a difference from it is NaN only where the formula is. */
+typedef struct block_state {
+    float *keys, *values, *scores;
+    float *most, *sum; /* m, l: [queries] */
+    bool is_first;
+} block_state;
+
+/* 2^x for x <= 0: 2^n times a polynomial of degree 5 on |r| <= 1/2, relative error below 2e-7.
+ * Below -126 the result is that of -126; the constant comes first in max, which returns the second
+ * operand where one is NaN. */
+static inline __m256 power_of_two(__m256 x)
+{
+    x = _mm256_max_ps(_mm256_set1_ps(-126.0F), x);
+    const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 r = _mm256_sub_ps(x, n);
+    __m256 p = _mm256_set1_ps(1.326472731e-3F);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(9.671512991e-3F));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.550733581e-2F));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(2.402224243e-1F));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(6.931470037e-1F));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0F));
+    const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+}
+
+/* 2^(scale s - m') in place over `n_slots` scores of a block, of which n count; moves m and l on,
+ * returns 2^(m - m'). */
+static float
+exponentiate_block(float *s, size_t n, size_t n_slots, float scale, float *most, float *sum)
+{
+    const __m256 factor = _mm256_set1_ps(scale), before = _mm256_set1_ps(*most);
+    const size_t whole = n / LANES * LANES;
+    __m256 m = before, l = _mm256_setzero_ps();
+    for (size_t i = 0; i < whole; i += LANES)
+        m = _mm256_max_ps(m, _mm256_mul_ps(_mm256_loadu_ps(s + i), factor));
+    if (whole < n) {
+        const __m256 tail = _mm256_castsi256_ps(first_lanes(n - whole));
+        const __m256 x = _mm256_mul_ps(_mm256_loadu_ps(s + whole), factor);
+        m = _mm256_max_ps(m, _mm256_blendv_ps(m, x, tail));
+    }
+    *most = max_lanes(m);
+    m = _mm256_set1_ps(*most);
+    for (size_t i = 0; i < whole; i += LANES) {
+        const __m256 e = power_of_two(_mm256_fmsub_ps(_mm256_loadu_ps(s + i), factor, m));
+        l = _mm256_add_ps(l, e);
+        _mm256_storeu_ps(s + i, e);
+    }
+    for (size_t i = whole; i < n_slots; i += LANES) {
+        const __m256 tail = _mm256_castsi256_ps(first_lanes(n > i ? n - i : 0));
+        __m256 e = power_of_two(_mm256_fmsub_ps(_mm256_loadu_ps(s + i), factor, m));
+        e = _mm256_and_ps(e, tail);
+        l = _mm256_add_ps(l, e);
+        _mm256_storeu_ps(s + i, e);
+    }
+    const float kept = _mm256_cvtss_f32(power_of_two(_mm256_sub_ps(before, m)));
+    *sum = *sum * kept + sum_lanes(l);
+    return kept;
+}
+
+/* y = kept y + tile, without y for the first block. */
+static void add_tile(const qeff_attention *a, size_t row, size_t rows, size_t d, const float *tile,
+                     const float *kept, bool is_first)
+{
+    const size_t n = a->head_dim - d < QEFF_PANEL ? a->head_dim - d : QEFF_PANEL;
+    for (size_t i = 0; i < rows; i++) {
+        float *y = a->y + (row + i) * a->y_stride + d;
+        const __m256 factor = _mm256_set1_ps(kept[i]);
+        for (size_t c = 0; c < n; c += LANES) {
+            const __m256i mask = first_lanes(n - c < LANES ? n - c : LANES);
+            __m256 v = _mm256_loadu_ps(tile + i * QEFF_PANEL + c);
+            if (!is_first) v = _mm256_fmadd_ps(_mm256_maskload_ps(y + c, mask), factor, v);
+            _mm256_maskstore_ps(y + c, mask, v);
+        }
+    }
+}
+
+static void
+run_block_queries(const qeff_attention *a, size_t row, size_t rows, const block_state *state)
+{
+    const size_t n_slots = qeff_gemm_panels(a->n_keys) * QEFF_PANEL, stride = n_slots + QEFF_PANEL;
+    float kept[QEFF_TILE_ROWS], buffer[QEFF_TILE_ROWS * QEFF_PANEL];
+    qeff_tile tile = {.x = a->q + row * a->q_stride,
+                      .x_stride = a->q_stride,
+                      .n_in = a->head_dim,
+                      .prefetch = (const char *)state->scores,
+                      .y_stride = stride};
+    for (size_t t = 0; t < n_slots; t += QEFF_PANEL) {
+        tile.panel = state->keys + t * a->head_dim;
+        tile.y = state->scores + t;
+        qeff_tile_avx2(rows, &tile);
+    }
+    for (size_t i = 0; i < rows; i++)
+        kept[i] =
+            exponentiate_block(state->scores + i * stride, a->n_keys, n_slots, a->scale * LOG2_E,
+                               &state->most[row + i], &state->sum[row + i]);
+    tile.x = state->scores;
+    tile.x_stride = stride;
+    tile.n_in = a->n_keys;
+    tile.y = buffer;
+    tile.y_stride = QEFF_PANEL;
+    for (size_t d = 0; d < a->head_dim; d += QEFF_PANEL) {
+        tile.panel = state->values + d * a->n_keys;
+        qeff_tile_avx2(rows, &tile);
+        add_tile(a, row, rows, d, buffer, kept, state->is_first);
+    }
+}
+
+static void run_block(const qeff_attention *a, const block_state *state)
+{
+    const size_t n_tiles = (a->n_queries + QEFF_TILE_ROWS - 1) / QEFF_TILE_ROWS;
+    pack_keys(a, state->keys);
+    pack_values(a, state->values);
+    for (size_t t = 0; t < n_tiles; t++) {
+        const size_t row = t * a->n_queries / n_tiles, end = (t + 1) * a->n_queries / n_tiles;
+        run_block_queries(a, row, end - row, state);
+    }
+}
+
+/* y / l; no score above -infinity makes that NaN. */
+static void divide_by_sums(const qeff_attention *a, const block_state *state)
+{
+    for (size_t i = 0; i < a->n_queries; i++) {
+        float *y = a->y + i * a->y_stride;
+        const __m256 factor =
+            _mm256_set1_ps(state->most[i] > -FLT_MAX ? 1.0F / state->sum[i] : NAN);
+        for (size_t d = 0; d < a->head_dim; d += LANES) {
+            const __m256i mask = first_lanes(a->head_dim - d < LANES ? a->head_dim - d : LANES);
+            _mm256_maskstore_ps(y + d, mask,
+                                _mm256_mul_ps(_mm256_maskload_ps(y + d, mask), factor));
+        }
+    }
+}
+
+static void run_blocks(const qeff_attention *a)
+{
+    const size_t block = qeff_attention_block(a->n_keys);
+    const size_t n_groups = (a->n_queries + QEFF_ATTENTION_QUERIES - 1) / QEFF_ATTENTION_QUERIES;
+    block_state state = {.keys = a->scratch};
+    state.values = state.keys + block * a->head_dim;
+    state.scores = state.values + qeff_gemm_panels(a->head_dim) * QEFF_PANEL * block;
+    state.most = state.scores + QEFF_TILE_ROWS * (block + QEFF_PANEL);
+    state.sum = state.most + QEFF_ATTENTION_QUERIES;
+    for (size_t g = 0; g < n_groups; g++) {
+        const size_t row = g * a->n_queries / n_groups;
+        qeff_attention part = *a;
+        part.n_queries = (g + 1) * a->n_queries / n_groups - row;
+        part.q += row * a->q_stride;
+        part.y += row * a->y_stride;
+        for (size_t i = 0; i < part.n_queries; i++) {
+            state.most[i] = -FLT_MAX;
+            state.sum[i] = 0.0F;
+        }
+        for (size_t first = 0; first < a->n_keys; first += block) {
+            part.n_keys = a->n_keys - first < block ? a->n_keys - first : block;
+            part.k = a->k + first * a->k_stride;
+            part.v = a->v + first * a->v_stride;
+            state.is_first = first == 0;
+            run_block(&part, &state);
+        }
+        divide_by_sums(&part, &state);
+    }
+}
+
 void qeff_attention_f32_avx2(const qeff_attention *a)
 {
+    if (a->n_keys > QEFF_ATTENTION_KEYS) {
+        run_blocks(a);
+        return;
+    }
     const size_t n_tiles = (a->n_queries + QEFF_TILE_ROWS - 1) / QEFF_TILE_ROWS;
     float *keys = a->scratch;
     float *values = keys + qeff_gemm_panels(a->n_keys) * QEFF_PANEL * a->head_dim;

@@ -1,24 +1,26 @@
-/* attention_avx512.c - softmax(q k^T scale) v of one head, nine queries at a time.
+/* attention_avx512.c - softmax(q k^T scale) v of one head over more keys than fit one block
+ * (kernels.h), nine queries at a time; fewer keys go to attention_cached_avx512.c.
  *
- *   K^T [ceil(T / 16)][D][16] and V [ceil(D / 16)][T][16] are packed into scratch once, then for
- * each tile of queries: scores [rows, T] -> exp(scores - max), sum -> times V -> divided by the
- * sum.
+ *   for up to 1024 queries, for each block of keys:
+ *     K^T [ceil(T / 16)][D][16] and V [ceil(D / 16)][T][16] are packed into scratch
+ *     for each tile of queries: scores [rows, T] -> 2^(scores - m'), sum -> times V -> added to y
  *
- * Scores stay in L1. The last panel of keys is filled up with zeros, whose scores are masked out of
- * the maximum and the sum. */
+ * Scores stay in L1, keys and values in L2. The last panel of keys is filled up with zeros, whose
+ * scores are masked out of the maximum and the sum. */
 #include "backend/cpu/kernels/attention_cached_avx512.h"
 #include "backend/cpu/kernels/kernels_avx512.h"
 
 #include "backend/cpu/kernels/simd_avx512.h"
 #include "backend/cpu/kernels/tile_avx512.h"
 
+#include <float.h>
 #include <math.h>
 
 _Static_assert((int)QEFF_TILE512_ROWS <= (int)QEFF_ATTENTION_ROWS,
                "scratch has rows for a tile's scores");
 
 /* Sixteen rows of sixteen, transposed in four rounds of interleaving. */
-static inline void transpose_16x16(const float *x, size_t x_stride, float *y)
+static inline void transpose_block(const float *x, size_t x_stride, float *y)
 {
     __m512 a[16], b[16];
     for (size_t i = 0; i < 16; i++)
@@ -55,7 +57,7 @@ static void pack_keys(const qeff_attention *a, float *panels)
         size_t d = 0;
         if (n == LANES)
             for (; d + LANES <= a->head_dim; d += LANES)
-                transpose_16x16(k + d, a->k_stride, panels + d * LANES);
+                transpose_block(k + d, a->k_stride, panels + d * LANES);
         for (; d < a->head_dim; d++)
             for (size_t i = 0; i < LANES; i++)
                 panels[d * LANES + i] = i < n ? k[i * a->k_stride + d] : 0.0F;
@@ -72,92 +74,159 @@ static void pack_values(const qeff_attention *a, float *panels)
     }
 }
 
-/* exp(scale s - max) in place over `n` scores; returns 1 / sum. */
-static float exponentiate_row(float *s, size_t n, float scale)
-{
-    const __m512 factor = _mm512_set1_ps(scale), lowest = _mm512_set1_ps(-INFINITY);
-    __m512 most = lowest, sum = _mm512_setzero_ps();
-    for (size_t i = 0; i < n; i += LANES) {
-        const __mmask16 mask = first_lanes(n - i < LANES ? n - i : LANES);
-        const __m512 x = _mm512_mask_mul_ps(lowest, mask, _mm512_loadu_ps(s + i), factor);
-        most = _mm512_max_ps(most, x);
-        _mm512_storeu_ps(s + i, x);
-    }
-    most = _mm512_set1_ps(max_lanes(most));
-    for (size_t i = 0; i < n; i += LANES) {
-        const __mmask16 mask = first_lanes(n - i < LANES ? n - i : LANES);
-        const __m512 e = exponential(_mm512_sub_ps(_mm512_loadu_ps(s + i), most));
-        sum = _mm512_mask_add_ps(sum, mask, sum, e);
-        _mm512_storeu_ps(s + i, e);
-    }
-    return 1.0F / sum_lanes(sum);
-}
-
-static void store_scaled(const qeff_attention *a, size_t row, size_t rows, size_t d,
-                         const float *tile, size_t tile_stride, const float *factors)
-{
-    for (size_t i = 0; i < rows; i++) {
-        float *y = a->y + (row + i) * a->y_stride + d;
-        const __m512 factor = _mm512_set1_ps(factors[i]);
-        for (size_t c = 0; c < tile_stride && d + c < a->head_dim; c += LANES) {
-            const size_t n = a->head_dim - d - c;
-            const __m512 v = _mm512_mul_ps(_mm512_loadu_ps(tile + i * tile_stride + c), factor);
-            _mm512_mask_storeu_ps(y + c, first_lanes(n < LANES ? n : LANES), v);
-        }
-    }
-}
-
 static size_t fewer(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-static void run_queries(const qeff_attention *a, size_t row, size_t rows, const float *keys,
-                        const float *values, float *scores)
+#define LOG2_E 1.44269504F
+
+/* What a call keeps in scratch. Scores count in powers of two here. The maximum m of a query is
+ * -FLT_MAX at least, so that a difference from it is NaN only where the formula is. */
+typedef struct block_state {
+    float *keys, *values, *scores;
+    float *most, *sum; /* m, l: [queries] */
+    bool is_first;
+} block_state;
+
+/* 2^(scale s - m') in place over the `n` scores of a block; moves m and l on, returns 2^(m - m').
+ */
+static float exponentiate_block(float *s, size_t n, float scale, float *most, float *sum)
+{
+    const __m512 factor = _mm512_set1_ps(scale), before = _mm512_set1_ps(*most);
+    const size_t whole = n / LANES * LANES;
+    const __mmask16 tail = first_lanes(n - whole);
+    __m512 m = before, l = _mm512_setzero_ps();
+    for (size_t i = 0; i < whole; i += LANES)
+        m = _mm512_max_ps(m, _mm512_mul_ps(_mm512_loadu_ps(s + i), factor));
+    if (tail) m = _mm512_max_ps(m, _mm512_mask_mul_ps(m, tail, _mm512_loadu_ps(s + whole), factor));
+    *most = max_lanes(m);
+    m = _mm512_set1_ps(*most);
+    for (size_t i = 0; i < whole; i += LANES) {
+        const __m512 e = power_of_two(_mm512_fmsub_ps(_mm512_loadu_ps(s + i), factor, m));
+        l = _mm512_add_ps(l, e);
+        _mm512_storeu_ps(s + i, e);
+    }
+    if (tail) {
+        const __m512 e = power_of_two(_mm512_fmsub_ps(_mm512_loadu_ps(s + whole), factor, m));
+        l = _mm512_mask_add_ps(l, tail, l, e);
+        _mm512_storeu_ps(s + whole, e);
+    }
+    const float kept = _mm512_cvtss_f32(power_of_two(_mm512_sub_ps(before, m)));
+    *sum = *sum * kept + sum_lanes(l);
+    return kept;
+}
+
+/* y = kept y + tile, without y for the first block. */
+static void add_tile(const qeff_attention *a, size_t row, size_t rows, size_t d, const float *tile,
+                     size_t tile_stride, const float *kept, bool is_first)
+{
+    for (size_t i = 0; i < rows; i++) {
+        float *y = a->y + (row + i) * a->y_stride + d;
+        const __m512 factor = _mm512_set1_ps(kept[i]);
+        for (size_t c = 0; c < tile_stride && d + c < a->head_dim; c += LANES) {
+            const size_t n = a->head_dim - d - c;
+            const __mmask16 mask = first_lanes(n < LANES ? n : LANES);
+            __m512 v = _mm512_loadu_ps(tile + i * tile_stride + c);
+            if (!is_first) v = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, y + c), factor, v);
+            _mm512_mask_storeu_ps(y + c, mask, v);
+        }
+    }
+}
+
+static void
+run_block_queries(const qeff_attention *a, size_t row, size_t rows, const block_state *state)
 {
     const size_t key_panels = qeff_gemm_panels(a->n_keys),
                  value_panels = qeff_gemm_panels(a->head_dim);
     const size_t stride = (key_panels + 1) * LANES;
-    float factors[QEFF_TILE512_ROWS], buffer[QEFF_TILE512_ROWS * QEFF_TILE512_PANELS * LANES];
+    float kept[QEFF_TILE512_ROWS], buffer[QEFF_TILE512_ROWS * QEFF_TILE512_PANELS * LANES];
     qeff_tile512 tile = {.x = a->q + row * a->q_stride,
                          .x_stride = a->q_stride,
                          .n_in = a->head_dim,
-                         .prefetch = (const char *)scores,
+                         .prefetch = (const char *)state->scores,
                          .y_stride = stride};
     for (size_t p = 0; p < key_panels; p += QEFF_TILE512_PANELS) {
-        tile.panel = keys + p * LANES * a->head_dim;
-        tile.y = scores + p * LANES;
+        tile.panel = state->keys + p * LANES * a->head_dim;
+        tile.y = state->scores + p * LANES;
         qeff_tile_avx512(rows, fewer(QEFF_TILE512_PANELS, key_panels - p), &tile);
     }
     for (size_t i = 0; i < rows; i++)
-        factors[i] = exponentiate_row(scores + i * stride, a->n_keys, a->scale);
-    tile.x = scores;
+        kept[i] = exponentiate_block(state->scores + i * stride, a->n_keys, a->scale * LOG2_E,
+                                     &state->most[row + i], &state->sum[row + i]);
+    tile.x = state->scores;
     tile.x_stride = stride;
     tile.n_in = a->n_keys;
     tile.y = buffer;
     for (size_t p = 0; p < value_panels; p += QEFF_TILE512_PANELS) {
         const size_t n = fewer(QEFF_TILE512_PANELS, value_panels - p);
-        tile.panel = values + p * LANES * a->n_keys;
+        tile.panel = state->values + p * LANES * a->n_keys;
         tile.y_stride = n * LANES;
         qeff_tile_avx512(rows, n, &tile);
-        store_scaled(a, row, rows, p * LANES, buffer, n * LANES, factors);
+        add_tile(a, row, rows, p * LANES, buffer, n * LANES, kept, state->is_first);
+    }
+}
+
+static void run_block(const qeff_attention *a, const block_state *state)
+{
+    const size_t n_tiles = (a->n_queries + QEFF_TILE512_ROWS - 1) / QEFF_TILE512_ROWS;
+    pack_keys(a, state->keys);
+    pack_values(a, state->values);
+    for (size_t t = 0; t < n_tiles; t++) {
+        const size_t row = t * a->n_queries / n_tiles, end = (t + 1) * a->n_queries / n_tiles;
+        run_block_queries(a, row, end - row, state);
+    }
+}
+
+/* y / l; no score above -infinity makes that NaN. */
+static void divide_by_sums(const qeff_attention *a, const block_state *state)
+{
+    for (size_t i = 0; i < a->n_queries; i++) {
+        float *y = a->y + i * a->y_stride;
+        const __m512 factor =
+            _mm512_set1_ps(state->most[i] > -FLT_MAX ? 1.0F / state->sum[i] : NAN);
+        for (size_t d = 0; d < a->head_dim; d += LANES) {
+            const __mmask16 mask = first_lanes(fewer(a->head_dim - d, LANES));
+            _mm512_mask_storeu_ps(y + d, mask,
+                                  _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, y + d), factor));
+        }
+    }
+}
+
+static void run_blocks(const qeff_attention *a)
+{
+    const size_t block = qeff_attention_block(a->n_keys);
+    const size_t n_groups = (a->n_queries + QEFF_ATTENTION_QUERIES - 1) / QEFF_ATTENTION_QUERIES;
+    block_state state = {.keys = a->scratch};
+    state.values = state.keys + block * a->head_dim;
+    state.scores = state.values + qeff_gemm_panels(a->head_dim) * LANES * block;
+    state.most = state.scores + QEFF_TILE512_ROWS * (block + LANES);
+    state.sum = state.most + QEFF_ATTENTION_QUERIES;
+    for (size_t g = 0; g < n_groups; g++) {
+        const size_t row = g * a->n_queries / n_groups;
+        qeff_attention part = *a;
+        part.n_queries = (g + 1) * a->n_queries / n_groups - row;
+        part.q += row * a->q_stride;
+        part.y += row * a->y_stride;
+        for (size_t i = 0; i < part.n_queries; i++) {
+            state.most[i] = -FLT_MAX;
+            state.sum[i] = 0.0F;
+        }
+        for (size_t first = 0; first < a->n_keys; first += block) {
+            part.n_keys = fewer(a->n_keys - first, block);
+            part.k = a->k + first * a->k_stride;
+            part.v = a->v + first * a->v_stride;
+            state.is_first = first == 0;
+            run_block(&part, &state);
+        }
+        divide_by_sums(&part, &state);
     }
 }
 
 void qeff_attention_f32_avx512(const qeff_attention *a)
 {
-    if (a->n_keys <= QEFF_ATTENTION_CACHED_KEYS) {
+    if (a->n_keys > QEFF_ATTENTION_KEYS)
+        run_blocks(a);
+    else
         qeff_attention_cached_avx512(a);
-        return;
-    }
-    const size_t n_tiles = (a->n_queries + QEFF_TILE512_ROWS - 1) / QEFF_TILE512_ROWS;
-    float *keys = a->scratch;
-    float *values = keys + qeff_gemm_panels(a->n_keys) * LANES * a->head_dim;
-    float *scores = values + qeff_gemm_panels(a->head_dim) * LANES * a->n_keys;
-    pack_keys(a, keys);
-    pack_values(a, values);
-    for (size_t t = 0; t < n_tiles; t++) {
-        const size_t row = t * a->n_queries / n_tiles, end = (t + 1) * a->n_queries / n_tiles;
-        run_queries(a, row, end - row, keys, values, scores);
-    }
 }

@@ -71,23 +71,6 @@ static void pack_queries(const qeff_attention *a, const float *q, size_t n, floa
     }
 }
 
-/* 2^x for x <= 0, by 2^n times a polynomial of degree 5 on |r| <= 1/2, relative error below 2e-7.
- * Below -127 it stays there. The constant comes first in max, which returns the second operand
- * where one is NaN. */
-static inline __m512 power_of_two(__m512 x)
-{
-    x = _mm512_max_ps(_mm512_set1_ps(-127.0F), x);
-    const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m512 r = _mm512_sub_ps(x, n);
-    __m512 p = _mm512_set1_ps(1.32647273e-3F);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.67151299e-3F));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.55073358e-2F));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.40222424e-1F));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.93147004e-1F));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0F));
-    return _mm512_scalef_ps(p, n);
-}
-
 /* 2^(scores - max) in place, down `n_keys` rows of sixteen; returns 1 / sum. */
 static inline __m512 exponentiate_column(float *scores, size_t n_keys, size_t stride)
 {

@@ -89,7 +89,15 @@ typedef struct qeff_gemm_packed {
 /** Up to here 255 * 127 * K fits an int32_t. */
 enum { QEFF_INT8_WIDTH_MAX = 1 << 16 };
 
-/** y = softmax(q k^T scale) v for one head; there is no mask. */
+/** y = softmax(q k^T scale) v for one head; there is no mask.
+ *
+ * Up to QEFF_ATTENTION_KEYS keys a variant may pack all of them and keep rows of scores. Beyond, it
+ * takes the keys in blocks, equal in number but for the last, and keeps the maximum m, the sum l
+ * and the result y so far of each query:
+ *
+ *   m' = max(m, max s)   l' = exp(m - m') l + sum exp(s - m')   y' = exp(m - m') y + exp(s - m') v
+ *
+ * Which blocks there are depends on the number of keys alone, so a row's bits do as well. */
 typedef struct qeff_attention {
     size_t n_queries, n_keys, head_dim; /**< S, T, D */
     const float *q, *k, *v;             /**< [S, D], [T, D], [T, D] */
@@ -100,15 +108,30 @@ typedef struct qeff_attention {
     float *scratch; /**< [qeff_attention_scratch(T, D)] */
 } qeff_attention;
 
-/** Rows of scores that a variant may keep at a time. */
-enum { QEFF_ATTENTION_ROWS = 9 };
+enum {
+    QEFF_ATTENTION_ROWS = 9,      /**< of scores that a variant may keep at a time */
+    QEFF_ATTENTION_KEYS = 512,    /**< of a block */
+    QEFF_ATTENTION_QUERIES = 1024 /**< of which m and l are kept, where there are several blocks */
+};
 
-/** Floats of scratch for T keys of D dimensions: K^T and V in panels, some rows of scores. */
+/** Keys of a block where there are several: the panels of keys, shared out evenly. */
+static inline size_t qeff_attention_block(size_t n_keys)
+{
+    const size_t n_blocks = (n_keys + QEFF_ATTENTION_KEYS - 1) / QEFF_ATTENTION_KEYS;
+    return (qeff_gemm_panels(n_keys) + n_blocks - 1) / n_blocks * QEFF_PANEL;
+}
+
+/** Floats of scratch for T keys of D dimensions: K^T and V of a block in panels, some rows of
+ * scores, m and l. Scalar code keeps the scores of one query. */
 static inline size_t qeff_attention_scratch(size_t n_keys, size_t head_dim)
 {
-    const size_t keys = qeff_gemm_panels(n_keys) * QEFF_PANEL;
+    const bool is_one_block = n_keys <= QEFF_ATTENTION_KEYS;
+    const size_t block = is_one_block ? n_keys : QEFF_ATTENTION_KEYS;
+    const size_t keys = qeff_gemm_panels(block) * QEFF_PANEL;
     const size_t dims = qeff_gemm_panels(head_dim) * QEFF_PANEL;
-    return keys * head_dim + dims * n_keys + QEFF_ATTENTION_ROWS * (keys + QEFF_PANEL);
+    const size_t size = keys * head_dim + dims * block + QEFF_ATTENTION_ROWS * (keys + QEFF_PANEL) +
+                        (is_one_block ? 0 : 2 * QEFF_ATTENTION_QUERIES);
+    return size > n_keys ? size : n_keys;
 }
 
 typedef enum qeff_pool_mode {
@@ -135,6 +158,7 @@ typedef struct qeff_pool {
  * every variant. Where x is not finite, `scale` is NaN. round_row_bf16    y = x to nearest even,
  * filled with a zero to a multiple of 2; NaN stays NaN. The same bits in every variant
  *  layer_norm_f32    y = (x - mean) / sqrt(variance + eps) * gamma + beta; beta may be NULL
+ *  rms_norm_f32      y = x / sqrt(mean of x^2 + eps) * gamma
  *  softmax_f32       y = exp(x - max x) / sum
  *  activate_f32      y = activation(x)
  *  arithmetic_f32    y = a op b

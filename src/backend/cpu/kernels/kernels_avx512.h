@@ -10,6 +10,7 @@ void qeff_quantize_row_u8_avx512(uint8_t *y, const float *x, const float *factor
                                  float *scale, int32_t *zero);
 void qeff_layer_norm_f32_avx512(float *y, const float *x, const float *gamma, const float *beta,
                                 size_t n, float eps);
+void qeff_rms_norm_f32_avx512(float *y, const float *x, const float *gamma, size_t n, float eps);
 void qeff_activate_f32_avx512(float *y, const float *x, size_t n, qeff_activation activation);
 void qeff_add_row_f32_avx512(float *y, const void *row, size_t n, qeff_dtype dtype, bool is_first);
 void qeff_round_row_bf16_avx512(uint16_t *y, const float *x, size_t n);

@@ -1,5 +1,5 @@
-/* rows_avx2.c - kernels over one row: layer norm, softmax, activations, arithmetic, embedding rows,
- * L2 norm.
+/* rows_avx2.c - kernels over one row: layer and rms norm, softmax, activations, arithmetic,
+ * embedding rows, L2 norm.
  *
  * Rows are read eight elements at a time, the last few through a lane mask, so nothing past n is
  * touched. Sums run in eight lanes, which are added up as sum_lanes() says; moments are taken in
@@ -72,6 +72,16 @@ void qeff_layer_norm_f32_avx2(float *y, const float *x, const float *gamma, cons
         const __m256 v = _mm256_mul_ps(_mm256_sub_ps(load_lanes(x + i, mask), shift), scale);
         const __m256 b = beta ? load_lanes(beta + i, mask) : _mm256_setzero_ps();
         _mm256_maskstore_ps(y + i, mask, _mm256_fmadd_ps(v, load_lanes(gamma + i, mask), b));
+    }
+}
+
+void qeff_rms_norm_f32_avx2(float *y, const float *x, const float *gamma, size_t n, float eps)
+{
+    const __m256 scale = _mm256_set1_ps(1.0F / sqrtf(sum_squares(x, n, 0.0F) / (float)n + eps));
+    for (size_t i = 0; i < n; i += LANES) {
+        const __m256i mask = lanes_left(n, i);
+        const __m256 v = _mm256_mul_ps(load_lanes(x + i, mask), scale);
+        _mm256_maskstore_ps(y + i, mask, _mm256_mul_ps(v, load_lanes(gamma + i, mask)));
     }
 }
 

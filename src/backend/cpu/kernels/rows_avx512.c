@@ -1,5 +1,5 @@
-/* rows_avx512.c - kernels over one row: layer norm, embedding rows, activations. The others are
- * rare, and keep their AVX2 variant.
+/* rows_avx512.c - kernels over one row: layer and rms norm, embedding rows, activations. The others
+ * are rare, and keep their AVX2 variant.
  *
  * Sums run in four accumulators of sixteen lanes, the last few elements through a lane mask, so
  * nothing past n is touched; moments are taken in two passes (mean, then squared distances from
@@ -75,6 +75,17 @@ void qeff_layer_norm_f32_avx512(float *y, const float *x, const float *gamma, co
         const __m512 b = beta ? _mm512_maskz_loadu_ps(mask, beta + i) : _mm512_setzero_ps();
         _mm512_mask_storeu_ps(y + i, mask,
                               _mm512_fmadd_ps(v, _mm512_maskz_loadu_ps(mask, gamma + i), b));
+    }
+}
+
+void qeff_rms_norm_f32_avx512(float *y, const float *x, const float *gamma, size_t n, float eps)
+{
+    const __m512 scale = _mm512_set1_ps(1.0F / sqrtf(sum_squares(x, n, 0.0F) / (float)n + eps));
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 mask = lanes_left(n, i);
+        const __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), scale);
+        _mm512_mask_storeu_ps(y + i, mask,
+                              _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, gamma + i)));
     }
 }
 

@@ -2,8 +2,8 @@
  * and what runs where there is nothing faster.
  *
  * Sums over a row run from the first element to the last in one accumulator, but for the moments of
- * layer norm and the norm of a vector, which use double. Nothing here is contracted to FMA, so that
- * every compiler gives the same bits. */
+ * layer norm, of rms norm and the norm of a vector, which use double. Nothing here is contracted to
+ * FMA, so that every compiler gives the same bits. */
 #include "backend/cpu/kernels/kernels.h"
 
 #include "base/dtype.h"
@@ -192,6 +192,16 @@ layer_norm_f32(float *y, const float *x, const float *gamma, const float *beta, 
     const float scale = (float)(1.0 / sqrt(squares / (double)n + (double)eps));
     for (size_t i = 0; i < n; i++)
         y[i] = (x[i] - shift) * scale * gamma[i] + (beta ? beta[i] : 0.0F);
+}
+
+static void rms_norm_f32(float *y, const float *x, const float *gamma, size_t n, float eps)
+{
+    double squares = 0.0;
+    for (size_t i = 0; i < n; i++)
+        squares += (double)x[i] * (double)x[i];
+    const float scale = (float)(1.0 / sqrt(squares / (double)n + (double)eps));
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] * scale * gamma[i];
 }
 
 static void activate_f32(float *y, const float *x, size_t n, qeff_activation activation)

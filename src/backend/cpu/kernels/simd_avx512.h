@@ -120,4 +120,26 @@ static inline __m512 relu(__m512 x)
     return _mm512_max_ps(_mm512_setzero_ps(), x);
 }
 
+/* Without optimisation, gcc's intrinsic is a macro that converts a mask of all lanes to short. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
+/* 2^x for x <= 0, by 2^n times a polynomial of degree 5 on |r| <= 1/2, relative error below 2e-7.
+ * Below -126 it stays there: arithmetic on numbers smaller than that takes some processors long.
+ * The constant comes first in max, which returns the second operand where one is NaN. */
+static inline __m512 power_of_two(__m512 x)
+{
+    x = _mm512_max_ps(_mm512_set1_ps(-126.0F), x);
+    const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 r = _mm512_sub_ps(x, n);
+    __m512 p = _mm512_set1_ps(1.32647273e-3F);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.67151299e-3F));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.55073358e-2F));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.40222424e-1F));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.93147004e-1F));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0F));
+    return _mm512_scalef_ps(p, n);
+}
+#pragma GCC diagnostic pop
+
 #endif /* BACKEND_CPU_KERNELS_SIMD_AVX512_H */

@@ -11,8 +11,12 @@ enum { TILE_ROWS = 6 };
 
 static inline __m256i dot(__m256i sum, __m256i x, __m256i w)
 {
+#if defined(__AVX2__)
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
     return sum;
+#else /* emulated, in tests */
+    return _mm256_dpbusd_epi32(sum, x, w);
+#endif
 }
 
 #define ACCUMULATOR __m256i

@@ -45,8 +45,12 @@ static inline __m256 load_odd(const int32_t *panel)
 {
     __asm__("" : "+r"(panel));
     __m256 w = _mm256_loadu_ps((const float *)(const void *)panel);
+#if defined(__AVX2__)
     __asm__("vandps %1, %0, %0" : "+x"(w) : "m"(upper_halves));
     return w;
+#else /* emulated, in tests */
+    return _mm256_and_ps(w, _mm256_castsi256_ps(load_groups(upper_halves)));
+#endif
 }
 
 static inline __m256 load_even(const int32_t *panel)
