@@ -60,7 +60,7 @@ static void assert_close(const float *a, const float *b, size_t n, double tolera
 static unsigned tested_flags(void)
 {
     unsigned flags =
-        QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16 | QEFF_CPU_AVX_VNNI;
+        QEFF_CPU_AVX2 | QEFF_CPU_AVX_VNNI | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16;
 #if !defined(QEFF_EMULATED)
     assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
 #endif

@@ -120,7 +120,7 @@ TEST(level, is_one_of_three_and_one_that_the_processor_has)
     }
     assert_int_equal(setenv("QEFF_CPU", "bogus", 1), 0);
     ASSERT_FAILS(qeff_cpu_detect(&flags, &err), QEFF_ERR_INVALID,
-                 "QEFF_CPU: expected scalar, avx2 or avx512, found 'bogus'");
+                 "QEFF_CPU: expected scalar, avx2, avx2vnni or avx512, found 'bogus'");
     assert_int_equal(unsetenv("QEFF_CPU"), 0);
 }
 

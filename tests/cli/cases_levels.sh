@@ -14,7 +14,7 @@ levels() {
 count_entries() { find "$QEFF_HOME" -name programqpc.bin | wc -l; }
 
 test_an_unknown_level_is_an_error() {
-    local bad="QEFF_CPU: expected scalar, avx2 or avx512, found 'bogus'\$"
+    local bad="QEFF_CPU: expected scalar, avx2, avx2vnni or avx512, found 'bogus'\$"
     succeeds compile "$model" -o program
     python3 "$here/arrays.py" ids in.npz 2,5,3
     QEFF_CPU=bogus fails 2 "$bad" embed "$model" a

@@ -4,17 +4,17 @@
  * tile_i8_avx2.c.
  *
  * The instruction is written out: for the intrinsic, gcc 12 copies sums before they are added to.
- */
+ * Tests build this for processors without it, where the intrinsic is emulated. */
 #include <immintrin.h>
 
 enum { TILE_ROWS = 6 };
 
 static inline __m256i dot(__m256i sum, __m256i x, __m256i w)
 {
-#if defined(__AVX2__)
+#if defined(__AVXVNNI__)
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(w));
     return sum;
-#else /* emulated, in tests */
+#else
     return _mm256_dpbusd_epi32(sum, x, w);
 #endif
 }
