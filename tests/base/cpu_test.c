@@ -101,7 +101,7 @@ TEST(threads, are_no_more_than_can_run_at_once)
     ASSERT_FAILS(qeff_cpu_choose_threads(-1, &n, &err), QEFF_ERR_INVALID, "found -1");
 }
 
-TEST(level, is_one_of_three_and_one_that_the_processor_has)
+TEST(level, is_one_of_four_and_one_that_the_processor_has)
 {
     static const char *const levels[] = {"scalar", "avx2", "avx512"};
     unsigned hardware = 0, flags = 0;
@@ -132,7 +132,7 @@ int main(void)
         RUN(quota, of_version_2_is_the_least_on_the_way_up),
         RUN(quota, of_version_1_is_two_files_below_its_controller),
         RUN(threads, are_no_more_than_can_run_at_once),
-        RUN(level, is_one_of_three_and_one_that_the_processor_has),
+        RUN(level, is_one_of_four_and_one_that_the_processor_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
