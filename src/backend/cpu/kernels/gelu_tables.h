@@ -1,7 +1,8 @@
-/* gelu_tables.h - coefficients of the segmented polynomial for erf(t / sqrt 2) / 2, see
- * simd_avx2.h. Row d holds the coefficients of degree d in t - s * GELU_SEGMENT for the segments
- * s = 0 to 15. They come from a least-squares fit on 400 Chebyshev nodes a segment, reweighted 60
- * times towards the smallest largest error of t g(t). */
+/* gelu_tables.h - coefficients of segmented polynomials for erf(t / sqrt 2) / 2, see simd_avx512.h
+ * and simd_avx2.h. Row d holds the coefficients of degree d in t - s * GELU_SEGMENT for the
+ * segments s = 0 to 15, or in t - s * GELU_SEGMENT_8 for s = 0 to 7: as many as one register holds.
+ * They come from a least-squares fit on 400 Chebyshev nodes a segment, reweighted 60 times towards
+ * the smallest largest error of t g(t). */
 #ifndef BACKEND_CPU_KERNELS_GELU_TABLES_H
 #define BACKEND_CPU_KERNELS_GELU_TABLES_H
 
@@ -28,6 +29,24 @@ static const _Alignas(64) float gelu_coefficients[6][16] = {
      -0.00334172277F, -0.00053212425F, 0.000933364499F, 0.00110969332F, 0.000736608519F,
      0.000356841425F, 0.000136044488F, 4.22050689e-05F, 1.08505146e-05F, 2.33793753e-06F,
      4.25390198e-07F},
+};
+
+#define GELU_SEGMENT_8 0.8F
+
+static const _Alignas(32) float gelu_coefficients_8[7][8] = {
+    {0.0F, 0.288144588F, 0.445200711F, 0.491802454F, 0.499312848F, 0.49996832F, 0.499999195F, 0.5F},
+    {0.39894256F, 0.289691716F, 0.11092101F, 0.0223944094F, 0.00238407566F, 0.000133841459F,
+     3.96322184e-06F, 6.18029361e-08F},
+    {-6.10910092e-06F, -0.115875602F, -0.0887366608F, -0.0268735532F, -0.00381450355F,
+     -0.000267659023F, -9.50868071e-06F, -1.74022475e-07F},
+    {-0.0664270595F, -0.0173902735F, 0.0288303643F, 0.01777233F, 0.00367210573F, 0.000334010023F,
+     1.44552941e-05F, 2.99596877e-07F},
+    {-0.00035235472F, 0.022767527F, 0.00325635518F, -0.00617897976F, -0.00230250577F,
+     -0.000289932388F, -1.58265866e-05F, -4.99792236e-07F},
+    {0.0110583687F, -0.000920591527F, -0.00525296666F, 0.000225976532F, 0.000914691132F,
+     0.000188879814F, 1.42490562e-05F, 1.01117479e-07F},
+    {-0.00175452104F, -0.00275966176F, 0.000951591064F, 0.000696618634F, -0.000174954868F,
+     -8.33762242e-05F, -8.84129986e-06F, -8.19662375e-07F},
 };
 
 #endif /* BACKEND_CPU_KERNELS_GELU_TABLES_H */
