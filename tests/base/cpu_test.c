@@ -101,11 +101,7 @@ TEST(threads, are_no_more_than_can_run_at_once)
     ASSERT_FAILS(qeff_cpu_choose_threads(-1, &n, &err), QEFF_ERR_INVALID, "found -1");
 }
 
-<<<<<<< HEAD
 TEST(level, is_a_known_one_and_one_that_the_processor_has)
-=======
-TEST(level, is_one_of_four_and_one_that_the_processor_has)
->>>>>>> work6-attn
 {
     static const struct {
         const char *name, *shown;
@@ -141,11 +137,7 @@ int main(void)
         RUN(quota, of_version_2_is_the_least_on_the_way_up),
         RUN(quota, of_version_1_is_two_files_below_its_controller),
         RUN(threads, are_no_more_than_can_run_at_once),
-<<<<<<< HEAD
         RUN(level, is_a_known_one_and_one_that_the_processor_has),
-=======
-        RUN(level, is_one_of_four_and_one_that_the_processor_has),
->>>>>>> work6-attn
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
