@@ -244,13 +244,19 @@ typedef struct attention_work {
     qeff_attention a;
 } attention_work;
 
-static void work_attention(const void *ctx)
+static void work_attention_f32(const void *ctx)
 {
     const attention_work *w = ctx;
     w->kernels->attention_f32(&w->a);
 }
 
-static void bench_attention_f32(const level *at)
+static void work_attention_bf16(const void *ctx)
+{
+    const attention_work *w = ctx;
+    w->kernels->attention_bf16(&w->a);
+}
+
+static void bench_attention(const level *at, const char *name, void (*work)(const void *ctx))
 {
     static const size_t lengths[] = {8, 16, 64, 128, 256, 512, 1024, 2048, 4096}, dims[] = {32, 64};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
@@ -276,14 +282,24 @@ static void bench_attention_f32(const level *at)
             line l = {.level = at->name,
                       .amount = 4.0 * (double)t * (double)t * (double)dims[d],
                       .is_flops = true,
-                      .work = work_attention,
+                      .work = work,
                       .ctx = &w};
-            (void)snprintf(l.text, sizeof l.text, "attention %zu tokens, head of %zu", t, dims[d]);
+            (void)snprintf(l.text, sizeof l.text, "%s %zu tokens, head of %zu", name, t, dims[d]);
             report(&l);
             qeff_free_aligned(qkv);
             qeff_free_aligned(y);
             qeff_free_aligned(scratch);
         }
+}
+
+static void bench_attention_f32(const level *at)
+{
+    bench_attention(at, "attention", work_attention_f32);
+}
+
+static void bench_attention_bf16(const level *at)
+{
+    bench_attention(at, "attention bf16", work_attention_bf16);
 }
 
 /* Kernels over one row: what they read and write. */

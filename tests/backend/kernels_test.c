@@ -8,8 +8,10 @@
  * Tolerances, relative to the largest term of the sum an element is made of:
  *   gemm              1e-5: sums in the same order, with and without FMA
  *   attention         1e-5: means of values below 1, also where keys go by blocks, whose sums are
- * in another order than those of scalar.c rms norm          1e-6: squares are added in lanes, and
- * none of them cancels layer norm        3e-6: sums of floats in lanes against sums of doubles
+ * in another order than those of scalar.c
+ *   attention_bf16    1e-2: what is rounded to bf16 is off by up to 2^-9 of itself
+ *   rms norm          1e-6: squares are added in lanes, and none of them cancels
+ *   layer norm        3e-6: sums of floats in lanes against sums of doubles
  *   activations       4e-7 absolute or 4e-7 relative, against double
  *   the rest          2e-6, exact where nothing is summed */
 #include "backend/cpu/kernels/kernels.h"
@@ -537,6 +539,56 @@ TEST(attention, gives_each_query_the_same_bits_alone_and_among_others)
         }
 }
 
+/* The first query alone, then all of them, into buffers of exactly their size. */
+static void
+check_attention_bf16(const qeff_kernels *kernels, size_t n_variants, size_t s, size_t t, size_t d)
+{
+    float *qkv = numbers(3 * t * d), *expected = numbers(s * d), *y = numbers(s * d);
+    float *scratch = numbers(qeff_attention_scratch(t, d));
+    qeff_attention a = {.n_queries = s,
+                        .n_keys = t,
+                        .head_dim = d,
+                        .q = qkv,
+                        .k = qkv + t * d,
+                        .v = qkv + 2 * t * d,
+                        .q_stride = d,
+                        .k_stride = d,
+                        .v_stride = d,
+                        .scale = 0.3F,
+                        .y = expected,
+                        .y_stride = d,
+                        .scratch = scratch};
+    kernels[n_variants - 1].attention_f32(&a);
+    a.y = y;
+    for (size_t i = 0; i < n_variants; i++) {
+        kernels[i].attention_bf16(&a);
+        assert_close(expected, y, s * d, 1e-2);
+        float *alone = numbers(d);
+        qeff_attention first = a;
+        first.n_queries = 1;
+        first.y = alone;
+        kernels[i].attention_bf16(&first);
+        assert_memory_equal(alone, y, d * sizeof *y);
+        test_free(alone);
+    }
+    test_free(qkv);
+    test_free(expected);
+    test_free(y);
+    test_free(scratch);
+}
+
+TEST(attention, in_bf16_is_close_and_a_query_does_not_depend_on_others)
+{
+    (void)state_;
+    static const size_t lengths[] = {1, 79, 80, 81, 96, 113, 128, 200, 511, 512, 513};
+    static const size_t dims[] = {8, 15, 16, 17, 32, 33, 48, 64, 80};
+    qeff_kernels kernels[3];
+    const size_t n = packed_variants(kernels);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (size_t k = 0; k < sizeof dims / sizeof *dims; k++)
+            check_attention_bf16(kernels, n, 1 + (lengths[i] - 1) % 37, lengths[i], dims[k]);
+}
+
 /* Lengths around the blocks' borders, and queries around their groups'. */
 TEST(attention, agrees_with_scalar_where_keys_go_by_blocks)
 {
@@ -929,6 +981,7 @@ int main(void)
         RUN(packed_gemm, agrees_with_scalar_for_every_epilogue),
         RUN(quantize, gives_the_same_bits_on_every_instruction_set),
         RUN(attention, agrees_with_scalar_for_every_length_and_head_size),
+        RUN(attention, in_bf16_is_close_and_a_query_does_not_depend_on_others),
         RUN(attention, gives_each_query_the_same_bits_alone_and_among_others),
         RUN(attention, agrees_with_scalar_where_keys_go_by_blocks),
         RUN(attention, by_blocks_gives_each_query_the_same_bits_alone),

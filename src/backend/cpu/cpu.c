@@ -14,7 +14,7 @@
 #include "base/span.h"
 
 /* Bumped when plans, packing or kernels change what a program holds or gives. */
-enum { BACKEND_VERSION = 4 };
+enum { BACKEND_VERSION = 5 };
 
 static qeff_status available(qeff_error *err)
 {
@@ -50,7 +50,7 @@ static unsigned used_flags(const qeff_compile_options *options)
     const unsigned vnni = is_wide ? QEFF_CPU_VNNI : QEFF_CPU_AVX_VNNI;
     const unsigned more[QEFF_PRECISION_COUNT] = {
         [QEFF_PRECISION_BF16] = QEFF_CPU_BF16,
-        [QEFF_PRECISION_INT8] = vnni,
+        [QEFF_PRECISION_INT8] = vnni | QEFF_CPU_BF16,
         [QEFF_PRECISION_INT8_MIXED] = vnni | QEFF_CPU_BF16,
     };
     return options->cpu_flags & (QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | more[options->precision]);

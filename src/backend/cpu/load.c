@@ -290,19 +290,27 @@ static qeff_status read_norm(const loading *l, qeff_json object, qeff_step *step
     return read_number(object, "eps", &step->eps, err);
 }
 
+static qeff_status read_numbers(qeff_json object, qeff_step *step, qeff_error *err)
+{
+    int word = 0;
+    if (!has(object, "precision")) return QEFF_OK;
+    QEFF_TRY(find_word(object, "precision", qeff_numbers_names, QEFF_NUMBERS_COUNT, &word, err));
+    step->numbers = (qeff_numbers)word;
+    if (step->kind == QEFF_STEP_ATTENTION && qeff_numbers_are_i8(step->numbers))
+        return qeff_fail(err, QEFF_ERR_FORMAT,
+                         "key 'precision': expected 'bf16' of attention, found '%s'",
+                         qeff_numbers_names[word]);
+    return QEFF_OK;
+}
+
 /* The weights of a linear, with what its numbers need. */
 static qeff_status read_panels(const loading *l, qeff_json object, qeff_step *step, qeff_error *err)
 {
     static const qeff_dtype dtypes[] = {QEFF_DTYPE_F32, QEFF_DTYPE_BF16, QEFF_DTYPE_I8,
                                         QEFF_DTYPE_I8};
     const size_t n = step->out.width, k = step->x.width;
-    int word = 0;
-    if (has(object, "precision"))
-        QEFF_TRY(
-            find_word(object, "precision", qeff_numbers_names, QEFF_NUMBERS_COUNT, &word, err));
-    step->numbers = (qeff_numbers)word;
-    QEFF_TRY(read_constant_index(l, object, "weight", QEFF_CONSTANT_PANELS, dtypes[word], n, k,
-                                 &step->weight, err));
+    QEFF_TRY(read_constant_index(l, object, "weight", QEFF_CONSTANT_PANELS, dtypes[step->numbers],
+                                 n, k, &step->weight, err));
     if (!qeff_numbers_are_i8(step->numbers)) return QEFF_OK;
     if (k > QEFF_INT8_WIDTH_MAX)
         return qeff_fail(err, QEFF_ERR_FORMAT, "key 'x': expected up to %d columns, found %zu",
@@ -318,6 +326,7 @@ read_weights(const loading *l, qeff_json object, qeff_step *step, qeff_error *er
 {
     const unsigned fields = qeff_step_fields(step->kind);
     const size_t width = step->out.width;
+    if (fields & FIELD_PRECISION) QEFF_TRY(read_numbers(object, step, err));
     if (step->kind == QEFF_STEP_LINEAR)
         QEFF_TRY(read_panels(l, object, step, err));
     else if (fields & FIELD_WEIGHT)

@@ -113,7 +113,7 @@ typedef struct qeff_term {
     size_t input; /**< of the plan, for QEFF_TERM_INPUT */
 } qeff_term;
 
-/** What the products of a linear are computed in. */
+/** What the products of a linear or of attention are computed in. */
 typedef enum qeff_numbers {
     QEFF_NUMBERS_F32,
     QEFF_NUMBERS_BF16,      /**< rows rounded, weights in bf16 */
@@ -128,7 +128,7 @@ typedef struct qeff_step {
     qeff_view out;
     qeff_view x, y, z; /**< attention: q, k, v; linear: y is the residual */
     int32_t weight, bias, gamma, beta;
-    qeff_numbers numbers;           /**< of a linear */
+    qeff_numbers numbers;           /**< of a linear, or of attention: f32 or bf16 */
     int32_t factor, w_scale, w_sum; /**< of a linear in i8: [K], [N], [N] */
     qeff_activation activation;
     qeff_arithmetic arithmetic;

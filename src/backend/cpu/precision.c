@@ -412,6 +412,13 @@ static bool add_bf16(qeff_plan *plan, const qeff_step *linear)
     return step.weight >= 0 && qeff_plan_add_step(plan, &step) >= 0;
 }
 
+static bool add_attention(qeff_plan *plan, const qeff_step *attention)
+{
+    qeff_step step = *attention;
+    step.numbers = QEFF_NUMBERS_BF16;
+    return qeff_plan_add_step(plan, &step) >= 0;
+}
+
 /* Whether a linear with an activation gives the step its input: the second linear of a feed-forward
  * network. */
 static bool follows_activation(const qeff_step *steps, size_t n_steps, const qeff_step *step)
@@ -438,6 +445,7 @@ static size_t count_blocks(const setting *set, const qeff_step *step, bool is_ta
 static bool
 add_step(const setting *set, const qeff_step *step, bool is_tailed, const float *largest)
 {
+    if (step->kind == QEFF_STEP_ATTENTION) return add_attention(set->plan, step);
     if (!is_token_linear(set->plan, step)) return qeff_plan_add_step(set->plan, step) >= 0;
     if (set->precision == QEFF_PRECISION_BF16 ||
         (set->precision == QEFF_PRECISION_INT8_MIXED && is_tailed))

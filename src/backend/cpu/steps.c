@@ -199,7 +199,10 @@ static void run_attention(const qeff_step_call *c, const qeff_step *s)
         }
         a.k = k + row * a.k_stride + column;
         a.v = v + row * a.v_stride + column;
-        c->kernels->attention_f32(&a);
+        if (s->numbers == QEFF_NUMBERS_BF16)
+            c->kernels->attention_bf16(&a);
+        else
+            c->kernels->attention_f32(&a);
     }
 }
 

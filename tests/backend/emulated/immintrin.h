@@ -118,6 +118,22 @@ SIMDE_FUNCTION_ATTRIBUTES __m512 emulated_shuffle_quarters(__m512 a, __m512 b, i
     return a;
 }
 
+/* bf16 of the lanes of `low`, then of `high`, to nearest even. */
+SIMDE_FUNCTION_ATTRIBUTES __m512bh emulated_round_both(__m512 high, __m512 low)
+{
+    uint32_t bits[32];
+    uint16_t halves[32];
+    __m512bh y;
+    memcpy(bits, &low, sizeof low);
+    memcpy(bits + 16, &high, sizeof high);
+    for (int i = 0; i < 32; i++)
+        halves[i] = (uint16_t)((bits[i] & 0x7fffffffU) > 0x7f800000U
+                                   ? bits[i] >> 16 | 0x40U
+                                   : (bits[i] + 0x7fffU + (bits[i] >> 16 & 1U)) >> 16);
+    memcpy(&y, halves, sizeof y);
+    return y;
+}
+
 MULTIPLY_ADD(fmadd_256, __m256, 8, +, +)
 MULTIPLY_ADD(fnmadd_256, __m256, 8, -, +)
 MULTIPLY_ADD(fmsub_256, __m256, 8, +, -)
@@ -155,6 +171,7 @@ STORE_MASKED(mask_store_16, __mmask16, __m256i, uint16_t, 16)
 #undef _mm512_extractf32x8_ps
 #undef _mm512_cvtss_f32
 #undef _mm512_shuffle_f32x4
+#undef _mm512_cvtne2ps_pbh
 #define _mm256_fmadd_ps          emulated_fmadd_256
 #define _mm256_fmsub_ps          emulated_fmsub_256
 #define _mm256_fnmadd_ps         emulated_fnmadd_256
@@ -174,5 +191,6 @@ STORE_MASKED(mask_store_16, __mmask16, __m256i, uint16_t, 16)
 #define _mm512_extractf32x8_ps   emulated_extract_256
 #define _mm512_cvtss_f32         emulated_first
 #define _mm512_shuffle_f32x4     emulated_shuffle_quarters
+#define _mm512_cvtne2ps_pbh      emulated_round_both
 
 #endif /* TESTS_BACKEND_EMULATED_IMMINTRIN_H */

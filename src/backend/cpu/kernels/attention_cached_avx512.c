@@ -22,33 +22,6 @@ static inline size_t fewer(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Sixteen rows of sixteen, transposed in four rounds of interleaving. */
-static inline void transpose_16x16(__m512 a[16], __m512 y[16])
-{
-    __m512 b[16];
-    for (size_t i = 0; i < 16; i += 2) {
-        b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
-        b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
-    }
-    for (size_t i = 0; i < 16; i += 4) {
-        a[i] = _mm512_shuffle_ps(b[i], b[i + 2], 0x44);
-        a[i + 1] = _mm512_shuffle_ps(b[i], b[i + 2], 0xee);
-        a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0x44);
-        a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0xee);
-    }
-    /* a[4 q + c] holds columns c, 4 + c, 8 + c, 12 + c of rows 4 q to 4 q + 3. */
-    for (size_t c = 0; c < 4; c++) {
-        const __m512 p = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88);
-        const __m512 q = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);
-        const __m512 r = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xdd);
-        const __m512 s = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xdd);
-        y[c] = _mm512_shuffle_f32x4(p, q, 0x88);
-        y[4 + c] = _mm512_shuffle_f32x4(r, s, 0x88);
-        y[8 + c] = _mm512_shuffle_f32x4(p, q, 0xdd);
-        y[12 + c] = _mm512_shuffle_f32x4(r, s, 0xdd);
-    }
-}
-
 /* [n, D], n <= 16 -> [D][16] times `factor` */
 static void pack_queries(const qeff_attention *a, const float *q, size_t n, float *panel)
 {
@@ -61,7 +34,7 @@ static void pack_queries(const qeff_attention *a, const float *q, size_t n, floa
             const float *row = q + fewer(i, n - 1) * a->q_stride + d;
             rows[i] = _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(i < n ? columns : 0, row));
         }
-        transpose_16x16(rows, transposed);
+        transpose_lanes(rows, transposed);
         if (n_columns == LANES)
             for (size_t i = 0; i < 16; i++)
                 _mm512_storeu_ps(panel + (d + i) * LANES, transposed[i]);

@@ -5,6 +5,7 @@ void qeff_kernels_avx512(qeff_kernels *kernels)
 {
     kernels->gemm_f32 = qeff_gemm_f32_avx512;
     kernels->attention_f32 = qeff_attention_f32_avx512;
+    kernels->attention_bf16 = qeff_attention_f32_avx512;
     kernels->layer_norm_f32 = qeff_layer_norm_f32_avx512;
     kernels->rms_norm_f32 = qeff_rms_norm_f32_avx512;
     kernels->activate_f32 = qeff_activate_f32_avx512;

@@ -179,6 +179,11 @@ static void attention_f32(const qeff_attention *a)
     }
 }
 
+static void attention_bf16(const qeff_attention *a)
+{
+    attention_f32(a);
+}
+
 static void
 layer_norm_f32(float *y, const float *x, const float *gamma, const float *beta, size_t n, float eps)
 {

@@ -1,5 +1,5 @@
-/* simd_avx512.h - idioms of the AVX-512 kernels: tails, exp, tanh, GELU. Only files of this folder
- * that are built for AVX-512 F, BW, DQ and VL include it. */
+/* simd_avx512.h - idioms of the AVX-512 kernels: tails, transposition, exp, tanh, GELU. Only files
+ * of this folder that are built for AVX-512 F, BW, DQ and VL include it. */
 #ifndef BACKEND_CPU_KERNELS_SIMD_AVX512_H
 #define BACKEND_CPU_KERNELS_SIMD_AVX512_H
 
@@ -31,6 +31,33 @@ static inline float max_lanes(__m512 v)
     __m128 s = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+
+/* Sixteen rows of sixteen, transposed in four rounds of interleaving. */
+static inline void transpose_lanes(__m512 a[16], __m512 y[16])
+{
+    __m512 b[16];
+    for (size_t i = 0; i < 16; i += 2) {
+        b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+        b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+    }
+    for (size_t i = 0; i < 16; i += 4) {
+        a[i] = _mm512_shuffle_ps(b[i], b[i + 2], 0x44);
+        a[i + 1] = _mm512_shuffle_ps(b[i], b[i + 2], 0xee);
+        a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0x44);
+        a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+    }
+    /* a[4 q + c] holds columns c, 4 + c, 8 + c, 12 + c of rows 4 q to 4 q + 3. */
+    for (size_t c = 0; c < 4; c++) {
+        const __m512 p = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88);
+        const __m512 q = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);
+        const __m512 r = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xdd);
+        const __m512 s = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xdd);
+        y[c] = _mm512_shuffle_f32x4(p, q, 0x88);
+        y[4 + c] = _mm512_shuffle_f32x4(r, s, 0x88);
+        y[8 + c] = _mm512_shuffle_f32x4(p, q, 0xdd);
+        y[12 + c] = _mm512_shuffle_f32x4(r, s, 0xdd);
+    }
 }
 
 /* exp by 2^n times a polynomial of degree 5 on |r| <= ln 2 / 2, relative error below 3e-7 on

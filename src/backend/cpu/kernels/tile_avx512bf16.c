@@ -6,6 +6,7 @@
 #define BEGIN(row, p)         _mm512_setzero_ps()
 #define TO_FLOAT(sum, row, p) _mm512_add_ps(sum, _mm512_loadu_ps(o.out.bias + (p)*LANES))
 
+#include "backend/cpu/kernels/tile_avx512bf16.h"
 #include "backend/cpu/kernels/packed_avx512.inc"
 
 static void gemm_bf16(const qeff_gemm_packed *g, size_t first_panel, size_t n_panels)
@@ -13,7 +14,19 @@ static void gemm_bf16(const qeff_gemm_packed *g, size_t first_panel, size_t n_pa
     run_gemm(g, first_panel, n_panels);
 }
 
+void qeff_tile_avx512bf16(size_t rows, size_t panels, const qeff_tile_bf16 *tile)
+{
+    const packed_tile packed = {.x = tile->x,
+                                .x_stride = tile->x_stride,
+                                .n_groups = tile->n_groups,
+                                .panel = tile->panel,
+                                .prefetch = (const char *)tile->panel,
+                                .out = {.bias = zeros, .y = tile->y, .y_stride = tile->y_stride}};
+    compute_tile(rows, panels, &packed);
+}
+
 void qeff_kernels_avx512bf16(qeff_kernels *kernels)
 {
     kernels->gemm_bf16 = gemm_bf16;
+    kernels->attention_bf16 = qeff_attention_avx512bf16;
 }
