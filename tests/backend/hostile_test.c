@@ -179,6 +179,8 @@ TEST(load, refuses_linears_of_8_bits_without_what_they_need)
     qeff_buffer_append(&v.plan, plan.data, plan.size);
     qeff_buffer_append(&v.constants, constants.data, constants.size);
     test_program_close(&p);
+    refuse(&v, "\"precision\": \"bf16\"", "\"precision\": \"int8\"",
+           "expected 'bf16' of attention");
     refuse(&v, "\"precision\": \"int8\"", "\"precision\": \"int4\"", "unknown word 'int4'");
     refuse(&v, "\"precision\": \"int8\"", "\"precision\": \"bf16\"", "expected panels of bf16");
     refuse(&v, "\"precision\": \"int8\"", "\"_\": 0", "expected panels of f32");
@@ -292,12 +294,16 @@ TEST(load, refuses_a_program_for_instructions_that_are_not_in_use)
     test_program p;
     unsigned flags = 0;
     assert_int_equal(qeff_cpu_detect(&flags, NULL), QEFF_OK);
-    if (flags & QEFF_CPU_AVX2) return; /* the test runs a second time with QEFF_CPU=scalar */
+    /* The test runs again with QEFF_CPU=scalar and avx2. */
+    const unsigned all = QEFF_CPU_AVX2 | QEFF_CPU_AVX512 | QEFF_CPU_VNNI | QEFF_CPU_BF16;
+    if ((flags & all) == all) return;
     victim v = make_ragged();
-    qeff_buffer changed = replace(&v.plan, "\"level\": \"scalar\"", "\"level\": \"avx2\"");
+    qeff_buffer changed =
+        replace(&v.plan, "\"level\": \"scalar\"", "\"level\": \"avx512+vnni+bf16\"");
     ASSERT_FAILS(try_load(qeff_buffer_bytes(&changed), qeff_buffer_bytes(&v.constants), &p, &err),
                  QEFF_ERR_UNSUPPORTED,
-                 "program is compiled for 'avx2', this processor is used at level 'scalar'");
+                 "program is compiled for 'avx512+vnni+bf16', this processor is used at level '");
+    assert_null(strchr(err.message, '\n'));
     qeff_buffer_deinit(&changed);
     free_victim(&v);
 }
@@ -392,10 +398,10 @@ TEST(load, survives_any_changed_character)
 /* --- memory -------------------------------------------------------------------------------------
  */
 
-static qeff_status
-compile_and_run(const qeff_graph *graph, const char *path, const test_call *call, qeff_error *err)
+static qeff_status compile_and_run(const qeff_graph *graph, qeff_precision precision,
+                                   const char *path, const test_call *call, qeff_error *err)
 {
-    const qeff_compile_options options = {.cpu_flags = 0};
+    const qeff_compile_options options = {.cpu_flags = 0, .precision = precision};
     test_program p = {.backend = &qeff_backend_cpu};
     qeff_compiled compiled = {0};
     qeff_status status = qeff_backend_cpu.compile(graph, &options, &compiled, err);
@@ -418,7 +424,9 @@ TEST(memory, may_end_anywhere)
     test_folder folder;
     test_folder_create(&folder);
     const char *path = test_path(&folder, "program.bin");
-    for (int is_generic = 0; is_generic < 2; is_generic++) {
+    for (int i = 0; i <= QEFF_PRECISION_COUNT; i++) {
+        const bool is_generic = i == QEFF_PRECISION_COUNT;
+        const qeff_precision precision = is_generic ? QEFF_PRECISION_FP32 : (qeff_precision)i;
         const test_encoder options = {.pooling = "mean", .has_dense = true};
         qeff_graph *graph = test_encoder_graph(&options);
         const test_call call = {.batch = 1,
@@ -430,7 +438,7 @@ TEST(memory, may_end_anywhere)
                                 .output = out};
         if (is_generic) /* a dim of its own name keeps the graph from being ragged */
             graph->values[graph->inputs[1]].shape.dims[1].symbol = "mask_len";
-        TEST_EACH_ALLOCATION(compile_and_run(graph, path, &call, &err), (void)0);
+        TEST_EACH_ALLOCATION(compile_and_run(graph, precision, path, &call, &err), (void)0);
         qeff_graph_destroy(graph);
     }
     test_folder_remove(&folder);

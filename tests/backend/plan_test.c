@@ -205,18 +205,49 @@ TEST(plan, is_the_same_bytes_each_time)
     test_program_close(&b);
 }
 
-TEST(plan, changes_its_hash_with_the_instruction_set)
+static void hash_of(unsigned flags, qeff_precision precision, uint8_t digest[QEFF_HASH_BYTES])
+{
+    qeff_hash hash = {0};
+    const qeff_compile_options options = {.cpu_flags = flags, .precision = precision};
+    qeff_hash_init(&hash);
+    qeff_backend_cpu.hash(&options, &hash);
+    assert_int_equal(qeff_hash_finish(&hash, digest, NULL), QEFF_OK);
+}
+
+TEST(plan, changes_its_hash_with_the_instruction_set_and_the_precision)
 {
     (void)state_;
-    uint8_t digests[2][QEFF_HASH_BYTES];
-    for (unsigned i = 0; i < 2; i++) {
-        qeff_hash hash = {0};
-        const qeff_compile_options options = {.cpu_flags = i ? QEFF_CPU_AVX2 : 0};
-        qeff_hash_init(&hash);
-        qeff_backend_cpu.hash(&options, &hash);
-        assert_int_equal(qeff_hash_finish(&hash, digests[i], NULL), QEFF_OK);
+    enum { N_LEVELS = 3, N = N_LEVELS * QEFF_PRECISION_COUNT };
+    static const unsigned flags[N_LEVELS] = {0, QEFF_CPU_AVX2, QEFF_CPU_AVX2 | QEFF_CPU_AVX512};
+    uint8_t digests[N][QEFF_HASH_BYTES];
+    for (size_t i = 0; i < N; i++)
+        hash_of(flags[i % N_LEVELS], (qeff_precision)(i / N_LEVELS), digests[i]);
+    for (size_t i = 0; i < N; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_memory_not_equal(digests[i], digests[k], QEFF_HASH_BYTES);
+}
+
+/* Products of 8 and 16 bits have instructions of their own; f32 is the same with and without. */
+TEST(plan, changes_its_hash_with_instructions_that_its_precision_uses)
+{
+    (void)state_;
+    static const struct {
+        qeff_precision precision;
+        unsigned flags; /* beside AVX-512 */
+        bool is_used;
+    } cases[] = {{QEFF_PRECISION_FP32, QEFF_CPU_VNNI | QEFF_CPU_BF16, false},
+                 {QEFF_PRECISION_BF16, QEFF_CPU_VNNI, false},
+                 {QEFF_PRECISION_BF16, QEFF_CPU_BF16, true},
+                 {QEFF_PRECISION_INT8, QEFF_CPU_VNNI, true},
+                 {QEFF_PRECISION_INT8, QEFF_CPU_BF16, true},
+                 {QEFF_PRECISION_INT8_MIXED, QEFF_CPU_BF16, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t with[QEFF_HASH_BYTES], without[QEFF_HASH_BYTES];
+        const unsigned flags = QEFF_CPU_AVX2 | QEFF_CPU_AVX512;
+        hash_of(flags, cases[i].precision, without);
+        hash_of(flags | cases[i].flags, cases[i].precision, with);
+        assert_int_equal(memcmp(with, without, QEFF_HASH_BYTES) != 0, cases[i].is_used);
     }
-    assert_memory_not_equal(digests[0], digests[1], QEFF_HASH_BYTES);
 }
 
 /* The message, by hand from its definition. */
@@ -253,7 +284,8 @@ int main(void)
         RUN(plan, keeps_tables_as_they_are_and_weights_as_floats),
         RUN(plan, packs_weights_in_panels_of_sixteen_columns),
         RUN(plan, is_the_same_bytes_each_time),
-        RUN(plan, changes_its_hash_with_the_instruction_set),
+        RUN(plan, changes_its_hash_with_the_instruction_set_and_the_precision),
+        RUN(plan, changes_its_hash_with_instructions_that_its_precision_uses),
         RUN(io_description, is_the_message_of_the_programs_of_cards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

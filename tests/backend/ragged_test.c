@@ -5,6 +5,7 @@
 #include "backend/support.h"
 #include "base/span.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { TEXTS = 64, LENGTH_MAX = TEST_POSITIONS };
@@ -122,6 +123,69 @@ TEST(precision, gives_the_same_bits_in_any_batch_and_stays_near_fp32)
                 assert_true(cosine > 0.99F && cosine < 1.01F);
             }
             test_program_close(&p);
+        }
+}
+
+/* Writes `number` into the first row and column of each square weight of a linear. */
+static void set_weights(qeff_graph *graph, float number)
+{
+    size_t n_set = 0;
+    for (size_t i = 0; i < graph->n_values; i++) {
+        const qeff_value_info *value = &graph->values[i];
+        if (value->kind != QEFF_VALUE_WEIGHT || value->shape.rank != 2 ||
+            value->shape.dims[0].size != TEST_HIDDEN || value->shape.dims[1].size != TEST_HIDDEN)
+            continue;
+        uint8_t *bytes = (uint8_t *)(uintptr_t)value->data.data; /* in the graph's arena */
+        for (size_t k = 0; k < TEST_HIDDEN; k++) {
+            memcpy(bytes + k * sizeof number, &number, sizeof number);
+            memcpy(bytes + k * TEST_HIDDEN * sizeof number, &number, sizeof number);
+        }
+        n_set++;
+    }
+    assert_true(n_set > 0);
+}
+
+/* How many numbers of a vector are finite, with such weights. */
+static size_t count_finite(unsigned flags, qeff_precision precision, float number)
+{
+    static const int64_t ids[] = {1, 2, 3}, mask[] = {1, 1, 1};
+    float out[TEST_HIDDEN];
+    size_t n = 0;
+    qeff_error err = {0};
+    test_program p;
+    const test_encoder options = {.pooling = "mean"};
+    const test_call call = {.batch = 1,
+                            .length = 3,
+                            .ids = ids,
+                            .mask = mask,
+                            .width = TEST_HIDDEN,
+                            .is_pooled = true,
+                            .output = out};
+    qeff_graph *graph = test_encoder_graph(&options);
+    set_weights(graph, number);
+    ASSERT_OK(test_program_compile_precise(&qeff_backend_cpu, graph, flags, precision, &p, &err));
+    qeff_graph_destroy(graph);
+    ASSERT_OK(test_run_once(&p, 1, &call, &err));
+    for (size_t i = 0; i < TEST_HIDDEN; i++)
+        n += isfinite(out[i]);
+    test_program_close(&p);
+    return n;
+}
+
+TEST(precision, takes_weights_of_any_size_and_hides_none_that_is_no_number)
+{
+    (void)state_;
+    static const float numbers[] = {0.0F, -0.0F, 1e-42F, 1e-30F, 1e10F}, none[] = {NAN, INFINITY};
+    unsigned flags[4];
+    for (size_t level = test_levels(flags); level > 0; level--)
+        for (int precision = 0; precision < QEFF_PRECISION_COUNT; precision++) {
+            for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+                assert_int_equal(
+                    count_finite(flags[level - 1], (qeff_precision)precision, numbers[i]),
+                    TEST_HIDDEN);
+            for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+                assert_int_equal(count_finite(flags[level - 1], (qeff_precision)precision, none[i]),
+                                 0);
         }
 }
 
@@ -508,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUN(ragged, gives_the_same_bits_in_any_batch_on_any_number_of_threads),
         RUN(precision, gives_the_same_bits_in_any_batch_and_stays_near_fp32),
+        RUN(precision, takes_weights_of_any_size_and_hides_none_that_is_no_number),
         RUN(ragged, gives_the_same_bits_in_another_order),
         RUN(ragged, gives_the_same_bits_padded),
         RUN(ragged, gives_the_same_bits_whether_the_last_layer_is_pruned_or_not),

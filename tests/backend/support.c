@@ -100,7 +100,7 @@ size_t test_levels(unsigned flags[4])
     flags[n++] = 0;
     if (have & QEFF_CPU_AVX2) flags[n++] = QEFF_CPU_AVX2;
     if (have & QEFF_CPU_AVX512) flags[n++] = QEFF_CPU_AVX2 | QEFF_CPU_AVX512;
-    if (have & QEFF_CPU_AVX512) flags[n++] = QEFF_CPU_AVX2 | QEFF_CPU_AVX512;
+    if (have & (QEFF_CPU_VNNI | QEFF_CPU_BF16)) flags[n++] = have;
     return n;
 }
 

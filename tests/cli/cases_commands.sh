@@ -113,6 +113,23 @@ test_programs_give_the_vectors_of_their_folder() {
     cmp -s .out expected || fail "the tokenizer of the program differs"
 }
 
+test_programs_of_other_instructions_are_refused_and_caches_made_anew() {
+    local precision
+    for precision in bf16 int8; do
+        succeeds compile "$model" --precision $precision -o program-$precision
+        succeeds embed "$model" a --precision $precision
+        grep -q '"level": "scalar"' program-$precision/programqpc.bin && skip "this processor is at level scalar"
+        export QEFF_CPU=scalar
+        fails 6 "program-$precision: .*compiled for '.*', this processor is used at level 'scalar'$" embed program-$precision a
+        hints 'compile it again'
+        succeeds embed "$model" a --precision $precision
+        cp .out expected
+        succeeds embed "$model" a --precision $precision --no-cache
+        cmp -s .out expected || fail "the cached program is not one of this level"
+        unset QEFF_CPU
+    done
+}
+
 test_onnx_files_give_the_vectors_of_their_folder() {
     succeeds export "$model" -o onnx
     [ "$(cat .out)" = onnx/BertModel.onnx ] || fail "the path is not printed"

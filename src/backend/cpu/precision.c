@@ -52,7 +52,7 @@ size_t qeff_numbers_groups(qeff_numbers numbers, size_t k)
 int8_t qeff_quantize_weight(float w, float inverse)
 {
     const float q = rintf(w * inverse);
-    return (int8_t)(q > W_MAX ? W_MAX : q < -W_MAX ? -W_MAX : q);
+    return (int8_t)(q > W_MAX ? W_MAX : q < -W_MAX ? -W_MAX : q == q ? q : 0.0F);
 }
 
 /* --- the forward pass ---------------------------------------------------------------------------
@@ -310,21 +310,28 @@ static void find_largest_weights(quantizing *q)
     }
 }
 
+/* What one step of s8 is worth in a row; NaN where a weight is not finite, so that what depends on
+ * it becomes NaN, as it does in f32. Pairs add up to 127, and at most 1 more by rounding. */
+static float scale_of(const float *row, size_t n, bool is_paired)
+{
+    float largest = 0.0F, nan = 0.0F;
+    for (size_t k = 0; k < n; k++) {
+        if (fabsf(row[k]) > largest) largest = fabsf(row[k]);
+        nan += row[k] * 0.0F;
+    }
+    for (size_t k = 0; is_paired && k + 1 < n; k += 2)
+        if (fabsf(row[k] + row[k + 1]) > largest) largest = fabsf(row[k] + row[k + 1]);
+    return (largest >= 1e-30F ? largest / (float)W_MAX : 0.0F) + nan;
+}
+
 static void scale_rows(quantizing *q)
 {
     const size_t n_in = q->weight->columns;
     for (size_t n = 0; n < q->weight->rows; n++) {
-        float largest = 0.0F;
         qeff_constant_read_row(q->graph, q->weight, n, q->row);
-        for (size_t k = 0; k < n_in; k++) {
+        for (size_t k = 0; k < n_in; k++)
             q->row[k] /= q->factor[k];
-            if (fabsf(q->row[k]) > largest) largest = fabsf(q->row[k]);
-        }
-        for (size_t k = 0; q->is_paired && k + 1 < n_in;
-             k += 2) /* 127, and at most 1 by rounding */
-            if (fabsf(q->row[k] + q->row[k + 1]) > largest)
-                largest = fabsf(q->row[k] + q->row[k + 1]);
-        q->scale[n] = largest >= 1e-30F ? largest / (float)W_MAX : 0.0F;
+        q->scale[n] = scale_of(q->row, n_in, q->is_paired);
         const float inverse = qeff_weight_inverse(q->scale[n]);
         for (size_t k = 0; k < n_in; k++)
             q->sum[n] += qeff_quantize_weight(q->row[k], inverse);
@@ -442,30 +449,36 @@ static size_t count_blocks(const setting *set, const qeff_step *step, bool is_ta
     return (step->x.width + width - 1) / width;
 }
 
-static bool
-add_step(const setting *set, const qeff_step *step, bool is_tailed, const float *largest)
+/* The steps of a plan of f32, which are written anew. */
+typedef struct old_steps {
+    qeff_step *steps;
+    size_t n_steps;
+    float *const *largest; /* by step; NULL: nothing was sampled */
+} old_steps;
+
+static bool add_step(const setting *set, const old_steps *old, size_t i)
 {
-    if (step->kind == QEFF_STEP_ATTENTION) return add_attention(set->plan, step);
-    if (!is_token_linear(set->plan, step)) return qeff_plan_add_step(set->plan, step) >= 0;
+    qeff_plan *plan = set->plan;
+    const qeff_step *step = &old->steps[i];
+    if (step->kind == QEFF_STEP_ATTENTION) return add_attention(plan, step);
+    if (!is_token_linear(plan, step)) return qeff_plan_add_step(plan, step) >= 0;
+    const bool is_tailed = follows_activation(old->steps, old->n_steps, step);
     if (set->precision == QEFF_PRECISION_BF16 ||
         (set->precision == QEFF_PRECISION_INT8_MIXED && is_tailed))
-        return add_bf16(set->plan, step);
-    return add_int8(set, step, largest, count_blocks(set, step, is_tailed));
+        return add_bf16(plan, step);
+    return add_int8(set, step, old->largest[i], count_blocks(set, step, is_tailed));
 }
 
-/* Writes the steps anew. */
 static bool set_all(const setting *set, float *const *largest)
 {
     qeff_plan *plan = set->plan;
-    qeff_step *steps = plan->steps;
-    const size_t n_steps = plan->n_steps;
+    const old_steps old = {.steps = plan->steps, .n_steps = plan->n_steps, .largest = largest};
     bool is_done = true;
     plan->steps = NULL;
     plan->n_steps = plan->steps_capacity = 0;
-    for (size_t i = 0; i < n_steps && is_done; i++)
-        is_done = add_step(set, &steps[i], follows_activation(steps, n_steps, &steps[i]),
-                           largest ? largest[i] : NULL);
-    qeff_free(steps);
+    for (size_t i = 0; i < old.n_steps && is_done; i++)
+        is_done = add_step(set, &old, i);
+    qeff_free(old.steps);
     return is_done;
 }
 
