@@ -167,7 +167,7 @@ static size_t count_finite(unsigned flags, qeff_precision precision, float numbe
     qeff_graph_destroy(graph);
     ASSERT_OK(test_run_once(&p, 1, &call, &err));
     for (size_t i = 0; i < TEST_HIDDEN; i++)
-        n += isfinite(out[i]);
+        if (isfinite(out[i])) n++;
     test_program_close(&p);
     return n;
 }
