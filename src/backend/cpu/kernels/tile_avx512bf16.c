@@ -28,5 +28,6 @@ void qeff_tile_avx512bf16(size_t rows, size_t panels, const qeff_tile_bf16 *tile
 void qeff_kernels_avx512bf16(qeff_kernels *kernels)
 {
     kernels->gemm_bf16 = gemm_bf16;
+    kernels->round_row_bf16 = qeff_round_row_avx512bf16;
     kernels->attention_bf16 = qeff_attention_avx512bf16;
 }

@@ -1,4 +1,5 @@
-/* tile_avx512bf16.h - the register tile of products in bf16, for attention. */
+/* tile_avx512bf16.h - the kernels that need instructions of bf16, and the register tile of
+ * their products. */
 #ifndef BACKEND_CPU_KERNELS_TILE_AVX512BF16_H
 #define BACKEND_CPU_KERNELS_TILE_AVX512BF16_H
 
@@ -16,6 +17,8 @@ typedef struct qeff_tile_bf16 {
 /** @param rows    1 to QEFF_TILE512_ROWS
  *  @param panels  1 to QEFF_TILE512_PANELS */
 void qeff_tile_avx512bf16(size_t rows, size_t panels, const qeff_tile_bf16 *tile);
+
+void qeff_round_row_avx512bf16(uint16_t *y, const float *x, size_t n);
 
 /** Rounds keys, queries, values and exponentials to bf16. */
 void qeff_attention_avx512bf16(const qeff_attention *a);
