@@ -226,8 +226,9 @@ static void *work(void *arg)
     for (uint32_t seen = 0;;) {
         job j;
         await(pool, &(awaited){&pool->generation, seen, SIZE_MAX});
-        if (atomic_load(&pool->is_closing)) return NULL;
+        /* In this order: whoever sees the last generation sees that it is the last. */
         seen = generation_of(atomic_load(&pool->generation));
+        if (atomic_load(&pool->is_closing)) return NULL;
         if (!read_job(pool, seen, &j)) continue;
         if (j.piece) {
             take_pieces(pool, &j, self->index);
