@@ -544,7 +544,7 @@ static void
 check_attention_bf16(const qeff_kernels *kernels, size_t n_variants, size_t s, size_t t, size_t d)
 {
     float *qkv = numbers(3 * t * d), *expected = numbers(s * d), *y = numbers(s * d);
-    float *scratch = numbers(qeff_attention_scratch(t, d));
+    float *scratch = numbers(qeff_attention_scratch(t, d)), alone[80];
     qeff_attention a = {.n_queries = s,
                         .n_keys = t,
                         .head_dim = d,
@@ -563,13 +563,11 @@ check_attention_bf16(const qeff_kernels *kernels, size_t n_variants, size_t s, s
     for (size_t i = 0; i < n_variants; i++) {
         kernels[i].attention_bf16(&a);
         assert_close(expected, y, s * d, 1e-2);
-        float *alone = numbers(d);
         qeff_attention first = a;
         first.n_queries = 1;
         first.y = alone;
         kernels[i].attention_bf16(&first);
         assert_memory_equal(alone, y, d * sizeof *y);
-        test_free(alone);
     }
     test_free(qkv);
     test_free(expected);
@@ -581,12 +579,12 @@ TEST(attention, in_bf16_is_close_and_a_query_does_not_depend_on_others)
 {
     (void)state_;
     static const size_t lengths[] = {1, 79, 80, 81, 96, 113, 128, 200, 511, 512, 513};
-    static const size_t dims[] = {8, 15, 16, 17, 32, 33, 48, 64, 80};
-    qeff_kernels kernels[3];
+    static const size_t dims[9] = {8, 15, 16, 17, 32, 33, 48, 64, 80};
+    qeff_kernels kernels[PACKED_VARIANTS];
     const size_t n = packed_variants(kernels);
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-        for (size_t k = 0; k < sizeof dims / sizeof *dims; k++)
-            check_attention_bf16(kernels, n, 1 + (lengths[i] - 1) % 37, lengths[i], dims[k]);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths * 9; i++)
+        check_attention_bf16(kernels, n, 1 + (lengths[i / 9] - 1) % 37, lengths[i / 9],
+                             dims[i % 9]);
 }
 
 /* Lengths around the blocks' borders, and queries around their groups'. */

@@ -97,9 +97,9 @@ enum { QEFF_INT8_WIDTH_MAX = 1 << 16 };
  *
  *   m' = max(m, max s)   l' = exp(m - m') l + sum exp(s - m')   y' = exp(m - m') y + exp(s - m') v
  *
- * Which blocks there are depends on the number of keys alone, so a row's bits do as well. The variant
- * for bf16 may round q scale, k, v and the exponentials to bf16; where there are no instructions for
- * that it is the one of f32. */
+ * Which blocks there are depends on the number of keys alone, so a row's bits do as well. The
+ * variant for bf16 may round q scale, k, v and the exponentials to bf16; where there are no
+ * instructions for that it is the one of f32. */
 typedef struct qeff_attention {
     size_t n_queries, n_keys, head_dim; /**< S, T, D */
     const float *q, *k, *v;             /**< [S, D], [T, D], [T, D] */
