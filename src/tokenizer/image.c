@@ -69,8 +69,8 @@ static bool has_sound_entries(const qeff_vocab *v)
     for (size_t i = 0; i < v->n; i++) {
         const qeff_vocab_entry *e = &v->entries[i];
         if (e->size > v->max_bytes || e->size > v->text_bytes || e->at > v->text_bytes - e->size ||
-            e->id < 0 || (size_t)e->id >= v->id_limit)
-            return false;
+            e->id < 0 || (size_t)e->id >= v->id_limit || !v->by_id[e->id])
+            return false; /* each id that a text may get has a token */
     }
     for (size_t id = 0; id < v->id_limit; id++) {
         const uint32_t entry = v->by_id[id];
