@@ -8,7 +8,7 @@ import plots
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY = 0.9  # the lower of a sample's two probes, as a part of the other
-QUIET = 0.85  # with elapsed time: the lower probe, as a part of the best tenth of the run's
+QUIET = 0.85  # on two threads: the better probe of a sample, as a part of the best tenth of the run's
 ONE_THREAD = " (1 thread)"
 PACKAGES = ("qeff", "onnxruntime", "openvino", "ctranslate2", "pytorch", "sentence-transformers", "tokenizers", "llama.cpp")
 FAMILIES = {"fp32": "fp32", "int8": "int8 weights and activations", "bf16": "bf16"}
@@ -29,11 +29,18 @@ def table(head, lines):
 # --- samples ------------------------------------------------------------------------------------------------------
 
 
+def probe(result, sample):
+    """What the cores did beside a sample [time, probe before, probe after, ...]. Two threads that were idle, or share their cores with
+    those of an engine that still spin, begin slower than they can: of their two probes the better one counts."""
+    return max(sample[1:3]) if result["threads"] > 1 else statistics.mean(sample[1:3])
+
+
 def keep(result):
-    """A function that says whether a sample [time, probe before, probe after, ...] was taken on a steady machine."""
+    """A function that says whether a sample was taken on a steady machine."""
     probes = sorted(p for cells in result["samples"].values() for samples in cells.values() for s in samples for p in s[1:3])
-    floor = QUIET * probes[int(0.9 * (len(probes) - 1))] if result["threads"] > 1 else 0
-    return lambda s: min(s[1:3]) >= STEADY * max(s[1:3]) and min(s[1:3]) >= floor
+    if result["threads"] > 1:
+        return lambda s: probe(result, s) >= QUIET * probes[int(0.9 * (len(probes) - 1))]
+    return lambda s: min(s[1:3]) >= STEADY * max(s[1:3])
 
 
 def steady(result):
@@ -57,7 +64,7 @@ def medians(result):
             samples = kept.get(engine, {}).get(cell)
             if samples:
                 found[cell][engine] = (statistics.median(s[0] for s in samples),
-                                       statistics.median(flops / (1e6 * s[0]) / statistics.mean(s[1:3]) for s in samples))
+                                       statistics.median(flops / (1e6 * s[0]) / probe(result, s) for s in samples))
     return found
 
 
@@ -221,13 +228,17 @@ def grid(result):
 
 
 def encode_rates(result):
-    """{engine: (texts/s, the same per GFLOP/s of the probe)}: its slices, each with its median."""
-    kept, sizes, found = steady(result)[0], result["sizes"], {}
-    for engine, cells in kept.items():
-        n = sum(sizes[int(cell)] for cell in cells)
-        found[engine] = (n / sum(statistics.median(s[0] for s in samples) for samples in cells.values()),
-                         n / sum(statistics.median(s[0] * statistics.mean(s[1:3]) for s in samples) for samples in cells.values()))
-    return found
+    """{engine: texts/s}: its slices, each with its median. A slice takes seconds, so that the probes beside it say little of it: two
+    threads that were idle reach 70 to 100 % of what they reach at work. All samples count, and ratios are those of times."""
+    return {engine: sum(result["sizes"][int(cell)] for cell in cells) / sum(statistics.median(s[0] for s in samples) for samples in cells.values())
+            for engine, cells in result["samples"].items() if len(cells) == len(result["sizes"])}
+
+
+def encode_summary(result):
+    times = [[s[0] for s in samples] for cells in result["samples"].values() for samples in cells.values()]
+    scatter = statistics.median(max(t) / min(t) for t in times)
+    return (f"{about(result)} At least {min(map(len, times))} samples of each slice and engine, in turns; the slowest takes {scatter:.2f} "
+            f"times the fastest, in the median. {made_of(result)}")
 
 
 def encode(result):
@@ -237,21 +248,21 @@ def encode(result):
         of_kind = {e: rates[e] for e in result["versions"] if family(e) == kind and e in rates}
         peers = {e: r for e, r in of_kind.items() if not e.startswith("qeff")}
         own = of_kind.get(name_of(kind))
-        best = max(peers, key=lambda e: peers[e][1] * (e != "sentence-transformers"), default=None)
+        best = max(peers, key=lambda e: peers[e] * (e != "sentence-transformers"), default=None)
         for engine, rate in of_kind.items():
-            lines.append([engine, figure(rate[0]), f"{own[1] / rate[1]:.2f}" if own and engine in peers else "",
+            lines.append([engine, figure(rate), f"{own / rate:.2f}" if own and engine in peers else "",
                           *(f"{c:.5f}" for c in result["cosines"][engine])])
-        groups.append((f"{kind}: texts a second, 2 threads, tokenisation included", [(e, r[0], figure(r[0])) for e, r in of_kind.items()]))
+        groups.append((f"{kind}: texts a second, 2 threads, tokenisation included", [(e, r, figure(r)) for e, r in of_kind.items()]))
         if own and best and kind == "fp32" and st:
-            goals.at_least("fp32 to sentence-transformers", 2.3, own[1] / st[1])
-            goals.at_least("fp32 to the best other", 1.4, own[1] / peers[best][1], note=best)
+            goals.at_least("fp32 to sentence-transformers", 2.3, own / st)
+            goals.at_least("fp32 to the best other", 1.4, own / peers[best], note=best)
         if own and best and kind == "int8":
-            goals.at_least("int8 to the best int8 peer", 1.7, own[1] / peers[best][1], note=best)
+            goals.at_least("int8 to the best int8 peer", 1.7, own / peers[best], note=best)
     shares = [100 * s[3] / s[0] for samples in result["samples"].get("qeff", {}).values() for s in samples]
     if own_fp32 and shares:
         goals.at_most("tokenisation of qeff's time in fp32", 3, statistics.median(shares), " %")
     head = ["engine", "texts/s", "qeff of these numbers / this", "mean cosine", "worst cosine"]
-    return [summary(result), table(head, lines), goals.table()], plots.rows([g for g in groups if g[1]])
+    return [encode_summary(result), table(head, lines), goals.table()], plots.rows([g for g in groups if g[1]])
 
 
 def startup(result):
