@@ -29,10 +29,12 @@ def page(height, parts):
 
 
 def legend(engines, top):
+    letters = 6.6 * sum(map(len, engines))
+    gap = min(40, (WIDTH - 20 - LEFT - letters) / len(engines))
     parts, x = [], LEFT
     for engine in engines:
         parts += [rectangle(x, top, 12, 12, color(engine)), text(x + 17, top + 10, engine)]
-        x += 40 + 6.6 * len(engine)
+        x += gap + 6.6 * len(engine)
     return parts
 
 
