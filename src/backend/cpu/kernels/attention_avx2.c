@@ -7,12 +7,12 @@
  * Scores stay in L1. The last panel of keys is filled up with zeros, whose scores are put to
  * -infinity before the maximum and to 0 after exp. Many keys are taken in blocks (kernels.h), each
  * packed once for up to 1024 queries, so that what is read again and again stays in L2. */
+#include "backend/cpu/kernels/attention_blocks.h"
 #include "backend/cpu/kernels/kernels_avx2.h"
 
 #include "backend/cpu/kernels/simd_avx2.h"
 #include "backend/cpu/kernels/tile_avx2.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -150,16 +150,6 @@ static void run_queries(const qeff_attention *a, size_t row, size_t rows, const 
 /* --- blocks of keys -----------------------------------------------------------------------------
  */
 
-#define LOG2_E 1.44269504F
-
-/* What a call keeps in scratch. Scores count in powers of two here. The maximum m of a query is
- * -FLT_MAX at least, so that a difference from it is NaN only where the formula is. */
-typedef struct block_state {
-    float *keys, *values, *scores;
-    float *most, *sum; /* m, l: [queries] */
-    bool is_first;
-} block_state;
-
 /* 2^x for x <= 0: 2^n times a polynomial of degree 5 on |r| <= 1/2, relative error below 2e-7.
  * Below -126 the result is that of -126; the constant comes first in max, which returns the second
  * operand where one is NaN. */
@@ -286,40 +276,11 @@ static void divide_by_sums(const qeff_attention *a, const block_state *state)
     }
 }
 
-static void run_blocks(const qeff_attention *a)
-{
-    const size_t block = qeff_attention_block(a->n_keys);
-    const size_t n_groups = (a->n_queries + QEFF_ATTENTION_QUERIES - 1) / QEFF_ATTENTION_QUERIES;
-    block_state state = {.keys = a->scratch};
-    state.values = state.keys + block * a->head_dim;
-    state.scores = state.values + qeff_gemm_panels(a->head_dim) * QEFF_PANEL * block;
-    state.most = state.scores + QEFF_TILE_ROWS * (block + QEFF_PANEL);
-    state.sum = state.most + QEFF_ATTENTION_QUERIES;
-    for (size_t g = 0; g < n_groups; g++) {
-        const size_t row = g * a->n_queries / n_groups;
-        qeff_attention part = *a;
-        part.n_queries = (g + 1) * a->n_queries / n_groups - row;
-        part.q += row * a->q_stride;
-        part.y += row * a->y_stride;
-        for (size_t i = 0; i < part.n_queries; i++) {
-            state.most[i] = -FLT_MAX;
-            state.sum[i] = 0.0F;
-        }
-        for (size_t first = 0; first < a->n_keys; first += block) {
-            part.n_keys = a->n_keys - first < block ? a->n_keys - first : block;
-            part.k = a->k + first * a->k_stride;
-            part.v = a->v + first * a->v_stride;
-            state.is_first = first == 0;
-            run_block(&part, &state);
-        }
-        divide_by_sums(&part, &state);
-    }
-}
-
 void qeff_attention_f32_avx2(const qeff_attention *a)
 {
+    static const block_steps steps = {QEFF_TILE_ROWS, run_block, divide_by_sums};
     if (a->n_keys > QEFF_ATTENTION_KEYS) {
-        run_blocks(a);
+        run_blocks(a, &steps);
         return;
     }
     const size_t n_tiles = (a->n_queries + QEFF_TILE_ROWS - 1) / QEFF_TILE_ROWS;
@@ -332,4 +293,10 @@ void qeff_attention_f32_avx2(const qeff_attention *a)
         const size_t row = t * a->n_queries / n_tiles, end = (t + 1) * a->n_queries / n_tiles;
         run_queries(a, row, end - row, keys, values, scores);
     }
+}
+
+/* Without products of bf16 there is nothing to gain from rounding. */
+void qeff_attention_bf16_avx2(const qeff_attention *a)
+{
+    qeff_attention_f32_avx2(a);
 }

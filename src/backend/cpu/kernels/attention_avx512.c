@@ -7,45 +7,26 @@
  *
  * Scores stay in L1, keys and values in L2. The last panel of keys is filled up with zeros, whose
  * scores are masked out of the maximum and the sum. */
+#include "backend/cpu/kernels/attention_blocks.h"
 #include "backend/cpu/kernels/attention_cached_avx512.h"
 #include "backend/cpu/kernels/kernels_avx512.h"
 
 #include "backend/cpu/kernels/simd_avx512.h"
 #include "backend/cpu/kernels/tile_avx512.h"
 
-#include <float.h>
 #include <math.h>
 
 _Static_assert((int)QEFF_TILE512_ROWS <= (int)QEFF_ATTENTION_ROWS,
                "scratch has rows for a tile's scores");
 
-/* Sixteen rows of sixteen, transposed in four rounds of interleaving. */
 static inline void transpose_block(const float *x, size_t x_stride, float *y)
 {
-    __m512 a[16], b[16];
+    __m512 rows[16], columns[16];
     for (size_t i = 0; i < 16; i++)
-        a[i] = _mm512_loadu_ps(x + i * x_stride);
-    for (size_t i = 0; i < 16; i += 2) {
-        b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
-        b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
-    }
-    for (size_t i = 0; i < 16; i += 4) {
-        a[i] = _mm512_shuffle_ps(b[i], b[i + 2], 0x44);
-        a[i + 1] = _mm512_shuffle_ps(b[i], b[i + 2], 0xee);
-        a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0x44);
-        a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0xee);
-    }
-    /* a[4 q + c] holds columns c, 4 + c, 8 + c, 12 + c of rows 4 q to 4 q + 3. */
-    for (size_t c = 0; c < 4; c++) {
-        const __m512 p = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88);
-        const __m512 q = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);
-        const __m512 r = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xdd);
-        const __m512 s = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xdd);
-        _mm512_storeu_ps(y + c * LANES, _mm512_shuffle_f32x4(p, q, 0x88));
-        _mm512_storeu_ps(y + (4 + c) * LANES, _mm512_shuffle_f32x4(r, s, 0x88));
-        _mm512_storeu_ps(y + (8 + c) * LANES, _mm512_shuffle_f32x4(p, q, 0xdd));
-        _mm512_storeu_ps(y + (12 + c) * LANES, _mm512_shuffle_f32x4(r, s, 0xdd));
-    }
+        rows[i] = _mm512_loadu_ps(x + i * x_stride);
+    transpose_lanes(rows, columns);
+    for (size_t i = 0; i < 16; i++)
+        _mm512_storeu_ps(y + i * LANES, columns[i]);
 }
 
 /* [T, D] -> [ceil(T / 16)][D][16] */
@@ -73,21 +54,6 @@ static void pack_values(const qeff_attention *a, float *panels)
             _mm512_storeu_ps(panels, _mm512_maskz_loadu_ps(mask, a->v + t * a->v_stride + d));
     }
 }
-
-static size_t fewer(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-#define LOG2_E 1.44269504F
-
-/* What a call keeps in scratch. Scores count in powers of two here. The maximum m of a query is
- * -FLT_MAX at least, so that a difference from it is NaN only where the formula is. */
-typedef struct block_state {
-    float *keys, *values, *scores;
-    float *most, *sum; /* m, l: [queries] */
-    bool is_first;
-} block_state;
 
 /* 2^(scale s - m') in place over the `n` scores of a block; moves m and l on, returns 2^(m - m').
  */
@@ -193,40 +159,11 @@ static void divide_by_sums(const qeff_attention *a, const block_state *state)
     }
 }
 
-static void run_blocks(const qeff_attention *a)
-{
-    const size_t block = qeff_attention_block(a->n_keys);
-    const size_t n_groups = (a->n_queries + QEFF_ATTENTION_QUERIES - 1) / QEFF_ATTENTION_QUERIES;
-    block_state state = {.keys = a->scratch};
-    state.values = state.keys + block * a->head_dim;
-    state.scores = state.values + qeff_gemm_panels(a->head_dim) * LANES * block;
-    state.most = state.scores + QEFF_TILE512_ROWS * (block + LANES);
-    state.sum = state.most + QEFF_ATTENTION_QUERIES;
-    for (size_t g = 0; g < n_groups; g++) {
-        const size_t row = g * a->n_queries / n_groups;
-        qeff_attention part = *a;
-        part.n_queries = (g + 1) * a->n_queries / n_groups - row;
-        part.q += row * a->q_stride;
-        part.y += row * a->y_stride;
-        for (size_t i = 0; i < part.n_queries; i++) {
-            state.most[i] = -FLT_MAX;
-            state.sum[i] = 0.0F;
-        }
-        for (size_t first = 0; first < a->n_keys; first += block) {
-            part.n_keys = fewer(a->n_keys - first, block);
-            part.k = a->k + first * a->k_stride;
-            part.v = a->v + first * a->v_stride;
-            state.is_first = first == 0;
-            run_block(&part, &state);
-        }
-        divide_by_sums(&part, &state);
-    }
-}
-
 void qeff_attention_f32_avx512(const qeff_attention *a)
 {
+    static const block_steps steps = {QEFF_TILE512_ROWS, run_block, divide_by_sums};
     if (a->n_keys > QEFF_ATTENTION_KEYS)
-        run_blocks(a);
+        run_blocks(a, &steps);
     else
         qeff_attention_cached_avx512(a);
 }

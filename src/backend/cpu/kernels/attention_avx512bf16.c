@@ -17,11 +17,6 @@
 
 enum { KEYS_MIN = 80, KEYS_MAX = 512, HEAD_MIN = 16 };
 
-static inline size_t fewer(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static inline size_t pairs(size_t n)
 {
     return (n + 1) / 2;

@@ -17,11 +17,6 @@
 
 enum { BLOCK = QEFF_TILE512_PANELS * LANES };
 
-static inline size_t fewer(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* [n, D], n <= 16 -> [D][16] times `factor` */
 static void pack_queries(const qeff_attention *a, const float *q, size_t n, float *panel)
 {

@@ -7,6 +7,7 @@
  * blocks of tiles, one after the other. */
 #include "backend/cpu/kernels/kernels_avx512.h"
 
+#include "backend/cpu/kernels/simd_avx512.h"
 #include "backend/cpu/kernels/tile_avx512.h"
 
 /* Half of an L2 of 1 MiB; the rest is for a triple and the one that follows. */
@@ -57,11 +58,6 @@ static void run_tile(const qeff_gemm *g, size_t rows, size_t row, size_t panel, 
     tile.panel = g->panels + column * g->n_in;
     tile.bias = g->bias ? g->bias + column : NULL;
     run_narrow_tile(g, rows, row, column, &tile);
-}
-
-static size_t fewer(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Tiles [first, last) of the rows. */

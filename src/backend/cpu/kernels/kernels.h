@@ -14,6 +14,8 @@
 
 #include <qeff/base.h>
 
+#include <math.h>
+
 /** Columns of a panel of packed weights. */
 enum { QEFF_PANEL = 16 };
 
@@ -154,6 +156,20 @@ typedef struct qeff_pool {
     size_t x_stride;
     const int32_t *positions; /**< [T]; read by the weighted mean */
 } qeff_pool;
+
+/** Scale and zero of a row for quantize_row_u8: 255 numbers over [least, most], which holds 0, so
+ * that 0 has a number of its own. A range below the normal ones is none; NaN in `nan`, or a range
+ * that is not finite, makes the scale NaN. Shared, since every variant must give the same bits.
+ * @return what x is multiplied with */
+static inline float qeff_spread_u8(float least, float most, float nan, float *scale, int32_t *zero)
+{
+    const float range = most - least;
+    const bool is_usable = range >= 1e-30F && range <= 1e38F;
+    const float inverse = is_usable ? 255.0F / range : 0.0F;
+    *scale = (is_usable ? range / 255.0F : 0.0F) + nan + (range <= 1e38F ? 0.0F : NAN);
+    *zero = is_usable ? (int32_t)rintf(-least * inverse) : 0;
+    return inverse;
+}
 
 /*  quantize_row_u8   y = round(x factor / scale) + zero in 0 to 255, with the range of x factor and
  * 0 spread over it, filled with zeros to a multiple of 4; factor may be NULL. The same bits in

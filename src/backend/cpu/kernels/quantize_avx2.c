@@ -7,11 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static inline __m256i lanes_left(size_t n, size_t i)
-{
-    return n - i >= LANES ? _mm256_set1_epi32(-1) : first_lanes(n - i);
-}
-
 static inline __m256 load_scaled(const float *x, const float *factor, size_t i, __m256i mask)
 {
     const __m256 v = _mm256_maskload_ps(x + i, mask);
@@ -44,12 +39,9 @@ void qeff_quantize_row_u8_avx2(uint8_t *y, const float *x, const float *factor, 
         most = _mm256_max_ps(v, most);
         nan = _mm256_fmadd_ps(v, _mm256_setzero_ps(), nan);
     }
-    const float lowest = min_lanes(least), range = max_lanes(most) - lowest;
-    const bool is_usable = range >= 1e-30F && range <= 1e38F;
-    const float inverse = is_usable ? 255.0F / range : 0.0F;
-    *scale = (is_usable ? range / 255.0F : 0.0F) + sum_lanes(nan) + (range <= 1e38F ? 0.0F : NAN);
-    *zero = is_usable ? (int32_t)rintf(-lowest * inverse) : 0;
-    const __m256 by = _mm256_set1_ps(inverse), infinity = _mm256_set1_ps(INFINITY);
+    const __m256 by = _mm256_set1_ps(qeff_spread_u8(min_lanes(least), max_lanes(most),
+                                                    sum_lanes(nan), scale, zero)),
+                 infinity = _mm256_set1_ps(INFINITY);
     const __m256i shift = _mm256_set1_epi32(*zero), top = _mm256_set1_epi32(255);
     for (size_t i = 0; i < n; i += LANES) {
         const __m256i mask = lanes_left(n, i);

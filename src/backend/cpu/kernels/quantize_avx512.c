@@ -4,17 +4,10 @@
 
 #include "backend/cpu/kernels/simd_avx512.h"
 
-#include <math.h>
-
 static inline __m512 load_scaled(const float *x, const float *factor, size_t i, __mmask16 mask)
 {
     const __m512 v = _mm512_maskz_loadu_ps(mask, x + i);
     return factor ? _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, factor + i)) : v;
-}
-
-static inline __mmask16 lanes_left(size_t n, size_t i)
-{
-    return n - i >= LANES ? 0xffff : first_lanes(n - i);
 }
 
 static inline float min_lanes(__m512 v)
@@ -102,12 +95,8 @@ void qeff_quantize_row_u8_avx512(uint8_t *y, const float *x, const float *factor
                                  float *scale, int32_t *zero)
 {
     const range r = find_range(x, factor, n);
-    const float lowest = min_lanes(r.least), width = max_lanes(r.most) - lowest;
-    const bool is_usable = width >= 1e-30F && width <= 1e38F;
-    const float inverse = is_usable ? 255.0F / width : 0.0F;
-    *scale = (is_usable ? width / 255.0F : 0.0F) + sum_lanes(r.nan) + (width <= 1e38F ? 0.0F : NAN);
-    *zero = is_usable ? (int32_t)rintf(-lowest * inverse) : 0;
-    const __m512 by = _mm512_set1_ps(inverse);
+    const __m512 by = _mm512_set1_ps(
+        qeff_spread_u8(min_lanes(r.least), max_lanes(r.most), sum_lanes(r.nan), scale, zero));
     const __m512i shift = _mm512_set1_epi16((int16_t)(*zero - 128));
     size_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES)

@@ -11,11 +11,6 @@
 #include <math.h>
 #include <stdint.h>
 
-static inline __m256i lanes_left(size_t n, size_t i)
-{
-    return first_lanes(n - i < LANES ? n - i : LANES);
-}
-
 static inline __m256 load_lanes(const float *x, __m256i mask)
 {
     return _mm256_maskload_ps(x, mask);

@@ -13,11 +13,6 @@
 
 enum { UNROLLED = 4 * LANES };
 
-static inline __mmask16 lanes_left(size_t n, size_t i)
-{
-    return first_lanes(n - i < LANES ? n - i : LANES);
-}
-
 static inline float sum_accumulators(const __m512 s[4])
 {
     return sum_lanes(_mm512_add_ps(_mm512_add_ps(s[0], s[1]), _mm512_add_ps(s[2], s[3])));

@@ -112,7 +112,6 @@ static void gemm_bf16(const qeff_gemm_packed *g, size_t first_panel, size_t n_pa
     }
 }
 
-/* The range holds 0, so that 0 has a number of its own. A range below the normal ones is none. */
 static void quantize_row_u8(uint8_t *y, const float *x, const float *factor, size_t n, float *scale,
                             int32_t *zero)
 {
@@ -123,11 +122,7 @@ static void quantize_row_u8(uint8_t *y, const float *x, const float *factor, siz
         if (v < least) least = v;
         if (v > most) most = v;
     }
-    const float range = most - least;
-    const bool is_usable = range >= 1e-30F && range <= 1e38F;
-    const float inverse = is_usable ? 255.0F / range : 0.0F;
-    *scale = (is_usable ? range / 255.0F : 0.0F) + nan + (range <= 1e38F ? 0.0F : NAN);
-    *zero = is_usable ? (int32_t)rintf(-least * inverse) : 0;
+    const float inverse = qeff_spread_u8(least, most, nan, scale, zero);
     for (size_t i = 0; i < n; i++) {
         const float v = (factor ? x[i] * factor[i] : x[i]) * inverse;
         const int32_t q = isfinite(v) ? (int32_t)rintf(v) + *zero : 0;

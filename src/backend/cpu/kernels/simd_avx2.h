@@ -3,7 +3,7 @@
 #ifndef BACKEND_CPU_KERNELS_SIMD_AVX2_H
 #define BACKEND_CPU_KERNELS_SIMD_AVX2_H
 
-#include "backend/cpu/kernels/gelu_tables.h"
+#include "backend/cpu/kernels/gelu_tables_avx2.h"
 
 #include <immintrin.h>
 #include <stddef.h>
@@ -14,6 +14,12 @@ enum { LANES = 8 };
 static inline __m256i first_lanes(size_t n)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* Those of a vector at `i` that lie before the end `n`. */
+static inline __m256i lanes_left(size_t n, size_t i)
+{
+    return n - i >= LANES ? _mm256_set1_epi32(-1) : first_lanes(n - i);
 }
 
 /* ((0+4)+(2+6)) + ((1+5)+(3+7)) */
@@ -90,11 +96,11 @@ static inline __m256 gelu_erf(__m256 x)
 {
     const __m256 magic = _mm256_set1_ps(12582912.0F), a = absolute(x);
     const __m256 t = _mm256_min_ps(_mm256_set1_ps(5.6F), a);
-    const __m256 shifted = _mm256_fmadd_ps(t, _mm256_set1_ps(1.0F / GELU_SEGMENT_8), magic);
+    const __m256 shifted = _mm256_fmadd_ps(t, _mm256_set1_ps(1.0F / GELU_SEGMENT), magic);
     const __m256i index = _mm256_castps_si256(shifted);
     const __m256 r =
-        _mm256_fnmadd_ps(_mm256_sub_ps(shifted, magic), _mm256_set1_ps(GELU_SEGMENT_8), t);
-#define FETCH(d) _mm256_permutevar8x32_ps(_mm256_load_ps(gelu_coefficients_8[d]), index)
+        _mm256_fnmadd_ps(_mm256_sub_ps(shifted, magic), _mm256_set1_ps(GELU_SEGMENT), t);
+#define FETCH(d) _mm256_permutevar8x32_ps(_mm256_load_ps(gelu_coefficients[d]), index)
     __m256 p = FETCH(6);
     p = _mm256_fmadd_ps(p, r, FETCH(5));
     p = _mm256_fmadd_ps(p, r, FETCH(4));

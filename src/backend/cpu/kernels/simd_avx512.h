@@ -16,6 +16,17 @@ static inline __mmask16 first_lanes(size_t n)
     return (__mmask16)((1U << n) - 1U);
 }
 
+static inline size_t fewer(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Those of a vector at `i` that lie before the end `n`. */
+static inline __mmask16 lanes_left(size_t n, size_t i)
+{
+    return n - i >= LANES ? 0xffff : first_lanes(n - i);
+}
+
 /* ((0+8)+(4+12)) and so on: halves are added until one lane is left. */
 static inline float sum_lanes(__m512 v)
 {

@@ -1,7 +1,6 @@
 /* tile_avxvnni.c - u8 rows times s8 weights by VPDPBUSD on processors that have it for ymm
  * registers only: four products a lane and instruction, at the rate of a multiply-add, added to 32
- * bits without saturation between them. The zero of a row is taken off before the loop, as in
- * tile_i8_avx2.c.
+ * bits without saturation between them.
  *
  * The instruction is written out: for the intrinsic, gcc 12 copies sums before they are added to.
  * Tests build this for processors without it, where the intrinsic is emulated. */
@@ -20,11 +19,8 @@ static inline __m256i dot(__m256i sum, __m256i x, __m256i w)
 }
 
 #define ACCUMULATOR __m256i
-#define CLEAR(t, row, at)                                                                          \
-    _mm256_mullo_epi32(_mm256_set1_epi32(-(t)->x_zero[row]), load_groups((t)->w_sum + (at)))
-#define TO_FLOAT(t, sum, row, at)                                                                  \
-    _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps((t)->w_scale + (at))),    \
-                  _mm256_set1_ps((t)->x_scale[row]))
+#define CLEAR       CLEAR_I8
+#define TO_FLOAT    TO_FLOAT_I8
 
 #include "backend/cpu/kernels/packed_avx2.inc"
 

@@ -143,9 +143,3 @@ void qeff_gemm_bf16_avx2(const qeff_gemm_packed *g, size_t first_panel, size_t n
         run_gemm(&product, first_panel, n_panels);
     }
 }
-
-/* Without products of bf16 there is nothing to gain from rounding. */
-void qeff_attention_bf16_avx2(const qeff_attention *a)
-{
-    qeff_attention_f32_avx2(a);
-}

@@ -6,9 +6,6 @@
  * Weights whose pairs do not fit are widened to 16 bits, even and odd bytes, for VPMADDWD: 4
  * instructions for 32 products, and those that widen.
  *
- * The zero of a row is taken off before the loop, where the sums would otherwise be cleared:
- * sum (x - zero) w = sum x w - zero sum w.
- *
  * The addition is written out: gcc 12 would add two products before it adds them to the sum, for
  * which it lacks the registers. Tests build this for processors without AVX2, where the intrinsics
  * are emulated. */
@@ -27,11 +24,8 @@ static inline __m256i add(__m256i sum, __m256i products)
 }
 
 #define ACCUMULATOR __m256i
-#define CLEAR(t, row, at)                                                                          \
-    _mm256_mullo_epi32(_mm256_set1_epi32(-(t)->x_zero[row]), load_groups((t)->w_sum + (at)))
-#define TO_FLOAT(t, sum, row, at)                                                                  \
-    _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps((t)->w_scale + (at))),    \
-                  _mm256_set1_ps((t)->x_scale[row]))
+#define CLEAR       CLEAR_I8
+#define TO_FLOAT    TO_FLOAT_I8
 
 #include "backend/cpu/kernels/packed_avx2.inc"
 

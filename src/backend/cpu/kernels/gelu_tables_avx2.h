@@ -1,0 +1,27 @@
+/* gelu_tables_avx2.h - coefficients of the segmented polynomial for erf(t / sqrt 2) / 2, see
+ * simd_avx2.h. Row d holds the coefficients of degree d in t - s * GELU_SEGMENT for the segments s
+ * = 0 to 7: as many as one register holds. They come from a least-squares fit on 400 Chebyshev
+ * nodes a segment, reweighted 60 times towards the smallest largest error of t g(t). */
+#ifndef BACKEND_CPU_KERNELS_GELU_TABLES_AVX2_H
+#define BACKEND_CPU_KERNELS_GELU_TABLES_AVX2_H
+
+/* 5.6 / 15, rounded to a float */
+#define GELU_SEGMENT 0.8F
+
+static const _Alignas(32) float gelu_coefficients[7][8] = {
+    {0.0F, 0.288144588F, 0.445200711F, 0.491802454F, 0.499312848F, 0.49996832F, 0.499999195F, 0.5F},
+    {0.39894256F, 0.289691716F, 0.11092101F, 0.0223944094F, 0.00238407566F, 0.000133841459F,
+     3.96322184e-06F, 6.18029361e-08F},
+    {-6.10910092e-06F, -0.115875602F, -0.0887366608F, -0.0268735532F, -0.00381450355F,
+     -0.000267659023F, -9.50868071e-06F, -1.74022475e-07F},
+    {-0.0664270595F, -0.0173902735F, 0.0288303643F, 0.01777233F, 0.00367210573F, 0.000334010023F,
+     1.44552941e-05F, 2.99596877e-07F},
+    {-0.00035235472F, 0.022767527F, 0.00325635518F, -0.00617897976F, -0.00230250577F,
+     -0.000289932388F, -1.58265866e-05F, -4.99792236e-07F},
+    {0.0110583687F, -0.000920591527F, -0.00525296666F, 0.000225976532F, 0.000914691132F,
+     0.000188879814F, 1.42490562e-05F, 1.01117479e-07F},
+    {-0.00175452104F, -0.00275966176F, 0.000951591064F, 0.000696618634F, -0.000174954868F,
+     -8.33762242e-05F, -8.84129986e-06F, -8.19662375e-07F},
+};
+
+#endif /* BACKEND_CPU_KERNELS_GELU_TABLES_AVX2_H */
