@@ -8,7 +8,7 @@
 #include "cli/report.h"
 
 #include <jansson.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,11 +40,15 @@ static void report_progress(const bench_run *run, const char *phase)
     if (p->is_on) p->sink.report(p->sink.ctx, phase, run->n_done, run->n_total);
 }
 
+static void copy_name(char to[64], const char *name)
+{
+    (void)snprintf(to, 64, "%s", name);
+}
+
 static void add_phase(const bench_run *run, const char *name, int64_t begin_ns)
 {
     bench_span span = {.category = "phase", .begin_ns = begin_ns, .end_ns = qeff_profile_clock()};
-    const size_t size = strlen(name) < sizeof span.name ? strlen(name) : sizeof span.name - 1;
-    memcpy(span.name, name, size);
+    copy_name(span.name, name);
     bench_trace_add(run->settings->trace, &span);
 }
 
@@ -125,8 +129,7 @@ static bench_kernel *find_kernel(bench_cell *cell, const char *name)
         if (strcmp(cell->kernels[i].name, name) == 0) return &cell->kernels[i];
     if (cell->n_kernels == BENCH_KERNELS_MAX) return NULL;
     bench_kernel *k = &cell->kernels[cell->n_kernels++];
-    const size_t size = strlen(name) < sizeof k->name ? strlen(name) : sizeof k->name - 1;
-    memcpy(k->name, name, size);
+    copy_name(k->name, name);
     return k;
 }
 
@@ -140,9 +143,7 @@ static void keep_events(bench_run *run, bench_cell *cell, bool with_kernels)
                                .thread = t,
                                .begin_ns = event->begin_ns,
                                .end_ns = event->end_ns};
-            const size_t size =
-                strlen(event->name) < sizeof span.name ? strlen(event->name) : sizeof span.name - 1;
-            memcpy(span.name, event->name, size);
+            copy_name(span.name, event->name);
             bench_trace_add(run->settings->trace, &span);
             bench_kernel *k = with_kernels ? find_kernel(cell, event->name) : NULL;
             if (!k) continue;
@@ -197,7 +198,7 @@ profile_cell(bench_run *run, bench_cell *cell, const bench_input *input, qeff_er
         bench_span span = {.category = "call", .begin_ns = qeff_profile_clock()};
         status = encode(run, cell, input, &ns, err);
         span.end_ns = span.begin_ns + ns;
-        memcpy(span.name, "encode", sizeof "encode");
+        copy_name(span.name, "encode");
         bench_trace_add(run->settings->trace, &span);
         cell->profiled_ns += ns * (int64_t)cell->threads;
         cell->profiled_calls++;

@@ -21,7 +21,7 @@ QEFF_API QEFF_MUST_CHECK qeff_status qeff_cpu_probe(int n_threads, double second
 
 /** What one thread did from `begin_ns` to `end_ns`, on a clock that only runs forward. */
 typedef struct qeff_profile_event {
-    const char *name; /**< kind and shape of a step, such as "linear 384x1536 gelu_erf", or "wait"
+    const char *name; /**< kind and shape of a step, such as "linear 384x1536 gelu", or "wait"
                            for the other threads; valid until the profile is switched off */
     int thread;       /**< 0: the one that called */
     int64_t begin_ns, end_ns;

@@ -228,11 +228,7 @@ append_manifest(const qeff_auto_model *m, const uint8_t key[QEFF_HASH_BYTES], qe
 {
     char hex[QEFF_HASH_HEX + 1];
     qeff_hash_format(key, hex);
-    qeff_buffer_format(out, "{\"format\": %d, \"target\": \"%s\", \"qeff_version\": \"%s\", ",
-                       QEFF_PROGRAM_FORMAT, m->backend->name, qeff_version());
-    qeff_buffer_format(out, "\"cpu_level\": \"%s\", \"precision\": \"%s\", ",
-                       qeff_cpu_level_name(m->compile.cpu_flags),
-                       qeff_compile_precision_name(m->compile.precision));
+    qeff_compile_begin_manifest(m->backend, &m->compile, out);
     qeff_buffer_append_text(out, "\"architecture\": ");
     qeff_buffer_append_json(out, m->base.text.architecture);
     qeff_buffer_append_text(out, ", \"pooling\": ");

@@ -50,13 +50,8 @@ static qeff_status compile_imported(const qeff_graph *graph, const char *folder,
     QEFF_TRY(qeff_graph_hash(graph, digest, err));
     qeff_hash_format(digest, hex);
     request.options.progress = options ? options->progress : NULL;
-    qeff_buffer_format(&manifest,
-                       "{\"format\": %d, \"target\": \"%s\", \"qeff_version\": \"%s\", "
-                       "\"cpu_level\": \"%s\", \"precision\": \"%s\", \"graph_sha256\": "
-                       "\"%s\"}\n",
-                       QEFF_PROGRAM_FORMAT, request.backend->name, qeff_version(),
-                       qeff_cpu_level_name(request.options.cpu_flags),
-                       qeff_compile_precision_name(request.options.precision), hex);
+    qeff_compile_begin_manifest(request.backend, &request.options, &manifest);
+    qeff_buffer_format(&manifest, "\"graph_sha256\": \"%s\"}\n", hex);
     qeff_status status = qeff_buffer_status(&manifest, err);
     image.size = manifest.size;
     image.data = qeff_buffer_bytes(&manifest);

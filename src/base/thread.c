@@ -13,13 +13,13 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/float_mode.h"
 
 #include <stdatomic.h>
 
 enum {
-    THREADS_MAX = 1024,
     SPIN_NS = 50000,
     SPINS_PER_CLOCK = 64, /* reading the clock costs as much as some dozen pauses */
     CACHE_LINE = 64,
@@ -240,18 +240,12 @@ static void *work(void *arg)
     }
 }
 
-static void free_pool(qeff_thread_pool *pool)
-{
-    qeff_free(pool->workers);
-    qeff_free_aligned(pool);
-}
-
 qeff_status qeff_thread_pool_create(int n_threads, qeff_thread_pool **out, qeff_error *err)
 {
     *out = NULL;
-    if (n_threads < 1 || n_threads > THREADS_MAX)
-        return qeff_fail(err, QEFF_ERR_INVALID, "threads: expected 1 to %d, found %d", THREADS_MAX,
-                         n_threads);
+    if (n_threads < 1 || n_threads > QEFF_CPU_THREADS_MAX)
+        return qeff_fail(err, QEFF_ERR_INVALID, "threads: expected 1 to %d, found %d",
+                         QEFF_CPU_THREADS_MAX, n_threads);
     qeff_thread_pool *pool = qeff_alloc_aligned(sizeof *pool, CACHE_LINE);
     worker *workers = qeff_alloc_array((size_t)n_threads, sizeof *workers);
     if (!pool || !workers) {
@@ -287,7 +281,8 @@ void qeff_thread_pool_destroy(qeff_thread_pool *pool)
         (void)pthread_join(pool->workers[i].thread, NULL);
     (void)pthread_cond_destroy(&pool->wake);
     (void)pthread_mutex_destroy(&pool->mutex);
-    free_pool(pool);
+    qeff_free(pool->workers);
+    qeff_free_aligned(pool);
 }
 
 int qeff_thread_pool_size(const qeff_thread_pool *pool)

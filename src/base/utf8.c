@@ -48,7 +48,12 @@ size_t qeff_utf8_encode(uint32_t c, char out[4])
 
 bool qeff_utf8_is_valid(qeff_str text)
 {
-    for (size_t i = 0; i < text.size;) {
+    size_t i = 0;
+    for (uint64_t word = 0; i + 8 <= text.size; i += 8) { /* ASCII at the start */
+        memcpy(&word, text.data + i, 8);
+        if (word & 0x8080808080808080u) break;
+    }
+    while (i < text.size) {
         uint32_t c = 0;
         const size_t n = qeff_utf8_decode(text.data + i, text.size - i, &c);
         /* A real U+FFFD takes three bytes, and starts with ef bf bd. */

@@ -6,6 +6,7 @@
  * file. */
 #include "compile/compile.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "transforms/transforms.h"
@@ -152,6 +153,17 @@ qeff_status qeff_compile_precision(const char *name, qeff_precision *out, qeff_e
         }
     return qeff_fail(err, QEFF_ERR_INVALID,
                      "precision: expected fp32, bf16, int8 or int8-mixed, found '%s'", name);
+}
+
+void qeff_compile_begin_manifest(const qeff_backend *backend, const qeff_compile_options *options,
+                                 qeff_buffer *out)
+{
+    qeff_buffer_format(out,
+                       "{\"format\": %d, \"target\": \"%s\", \"qeff_version\": \"%s\", "
+                       "\"cpu_level\": \"%s\", \"precision\": \"%s\", ",
+                       QEFF_PROGRAM_FORMAT, backend->name, qeff_version(),
+                       qeff_cpu_level_name(options->cpu_flags),
+                       qeff_compile_precision_name(options->precision));
 }
 
 qeff_status

@@ -34,6 +34,10 @@ qeff_compile_graph(const qeff_graph *graph, const qeff_compile_request *request,
 qeff_status qeff_compile_precision(const char *name, qeff_precision *out, qeff_error *err);
 const char *qeff_compile_precision_name(qeff_precision precision);
 
+/** Begins manifest.json with what every program says of itself: an open object, and a comma. */
+void qeff_compile_begin_manifest(const qeff_backend *backend, const qeff_compile_options *options,
+                                 qeff_buffer *out);
+
 /** The key of a program: everything that can change a result. `model` digests the model. */
 qeff_status qeff_compile_key(const uint8_t model[QEFF_HASH_BYTES], const qeff_backend *backend,
                              const qeff_compile_options *options, uint8_t key[QEFF_HASH_BYTES],

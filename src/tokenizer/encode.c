@@ -214,20 +214,10 @@ static qeff_status add_parts(encoder *e, qeff_str text)
     return QEFF_OK;
 }
 
-static bool is_valid_utf8(qeff_str text)
-{
-    size_t at = 0;
-    for (uint64_t word = 0; at + 8 <= text.size; at += 8) {
-        memcpy(&word, text.data + at, 8);
-        if (word & 0x8080808080808080u) break;
-    }
-    return qeff_utf8_is_valid((qeff_str){text.data + at, text.size - at});
-}
-
 /* The text itself, or a copy with U+FFFD for each invalid part. */
 static qeff_status repair_text(workspace *w, qeff_str *text, qeff_error *err)
 {
-    if (is_valid_utf8(*text)) return QEFF_OK;
+    if (qeff_utf8_is_valid(*text)) return QEFF_OK;
     w->repaired.size = 0;
     w->repaired.failed = false;
     for (size_t i = 0; i < text->size;) {

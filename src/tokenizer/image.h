@@ -1,9 +1,13 @@
 /* image.h - a tokenizer as a compiled program carries it: the vocabulary in the form in which it is
  * used, so that opening one means mapping it, and a check of every number.
  *
- *   u64 x 10      "qefftok1", seeds of the vocabulary and of the added tokens, tokens n, slots s,
- * id limit i, bytes of the longest token, bytes t of all texts, bytes r of the rest, 0 u32 x 3 x n
- * offset of the text, size, id u32 x 2 x s   tag, entry + 1 u32 x i       entry + 1 t bytes texts
+ *   u64 x 10      "qefftok1"; seeds of the vocabulary and of the added tokens; n tokens; s slots;
+ *                 id limit i; bytes of the longest token; t bytes of all texts; r bytes of the
+ *                 rest; 0
+ *   u32 x 3 x n   offset of the text, size, id
+ *   u32 x 2 x s   tag, entry + 1
+ *   u32 x i       entry + 1
+ *   t bytes       texts
  *   r bytes       tokenizer.json with an empty object in the vocabulary's place
  *
  * Little-endian; each part is filled up with zero to a multiple of 8 bytes. */

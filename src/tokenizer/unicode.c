@@ -9,8 +9,7 @@ enum {
     HANGUL_T = 0x11a7,
     HANGUL_NL = 19,
     HANGUL_NV = 21,
-    HANGUL_NT = 28,
-    HANGUL_NS = HANGUL_NL * HANGUL_NV * HANGUL_NT
+    HANGUL_NT = 28
 };
 
 uint8_t qeff_unicode_ccc(uint32_t c)
@@ -50,7 +49,7 @@ static size_t read_pool(size_t at, size_t n_units, uint32_t *out)
 size_t
 qeff_unicode_decompose(uint32_t c, bool compatible, uint32_t out[QEFF_UNICODE_DECOMPOSITION_MAX])
 {
-    if (c >= HANGUL_S && c < HANGUL_S + HANGUL_NS) {
+    if (qeff_unicode_is_syllable(c)) {
         const uint32_t s = c - HANGUL_S;
         out[0] = HANGUL_L + s / (HANGUL_NV * HANGUL_NT);
         out[1] = HANGUL_V + s % (HANGUL_NV * HANGUL_NT) / HANGUL_NT;
@@ -70,8 +69,8 @@ static uint32_t compose_hangul(uint32_t a, uint32_t b)
 {
     if (a >= HANGUL_L && a < HANGUL_L + HANGUL_NL && b >= HANGUL_V && b < HANGUL_V + HANGUL_NV)
         return HANGUL_S + ((a - HANGUL_L) * HANGUL_NV + (b - HANGUL_V)) * HANGUL_NT;
-    if (a >= HANGUL_S && a < HANGUL_S + HANGUL_NS && (a - HANGUL_S) % HANGUL_NT == 0 &&
-        b > HANGUL_T && b < HANGUL_T + HANGUL_NT)
+    if (qeff_unicode_is_syllable(a) && (a - HANGUL_S) % HANGUL_NT == 0 && b > HANGUL_T &&
+        b < HANGUL_T + HANGUL_NT)
         return a + (b - HANGUL_T);
     return 0;
 }

@@ -55,10 +55,10 @@ static inline bool qeff_unicode_is_chinese(uint32_t c)
            (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
-/** A Hangul syllable: it decomposes into two or three letters. */
+/** A Hangul syllable, of 19 x 21 x 28: it decomposes into two or three letters. */
 static inline bool qeff_unicode_is_syllable(uint32_t c)
 {
-    return c >= 0xac00 && c < 0xac00 + 11172;
+    return c >= 0xac00 && c < 0xac00 + 19 * 21 * 28;
 }
 
 /** The lower-case form. U+0130 alone has a second character, U+0307: the caller adds it. */

@@ -63,7 +63,7 @@ def main():
                 if spilled:
                     bad.append(f"{path}: {name}: {len(spilled)} stack accesses in a loop of {len(loop)} instructions, "
                                f"such as '{spilled[0][1]} {spilled[0][2].strip()}'")
-        if n_here < 4:
+        if n_here < 6:
             bad.append(f"{path}: {n_here} loops of multiply-adds found, expected one a tile height")
         n_loops += n_here
     if not n_loops:

@@ -86,6 +86,11 @@ static bool measure_slots(const qeff_plan *plan, const capacity *c, size_t *plac
     return true;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static bool measure_scratch(const qeff_plan *plan, const capacity *c, size_t *floats)
 {
     size_t product = 0;
@@ -96,13 +101,11 @@ static bool measure_scratch(const qeff_plan *plan, const capacity *c, size_t *fl
         return false;
     *floats = plan->max_head_dim ? qeff_attention_scratch(c->max_seq_len, plan->max_head_dim) : 0;
     if (plan->max_groups > 0) {
-        const size_t n_rows =
-            c->chunk_tokens > c->chunk_sequences ? c->chunk_tokens : c->chunk_sequences;
+        const size_t n_rows = larger(c->chunk_tokens, c->chunk_sequences);
         if (!qeff_mul_size(n_rows, plan->max_groups + 4 * QEFF_PANEL, &product) ||
             product > SIZE_MAX / 64)
             return false;
-        const size_t packed = qeff_packed_scratch(n_rows, plan->max_groups);
-        if (packed > *floats) *floats = packed;
+        *floats = larger(*floats, qeff_packed_scratch(n_rows, plan->max_groups));
     }
     return qeff_align_size(*floats, QEFF_PANEL, floats);
 }
@@ -146,11 +149,6 @@ static bool allocate(const qeff_ragged_session *s, const capacity *c, memory *m)
     m->scratch = qeff_alloc_array((size_t)s->n_threads, sizeof *m->scratch);
     return m->offsets && m->elements && m->positions && m->chunks && m->slots && m->scratch &&
            place_floats(s, c, m);
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
 }
 
 static size_t smaller(size_t a, size_t b)

@@ -171,13 +171,11 @@ static inline float qeff_spread_u8(float least, float most, float nan, float *sc
     return inverse;
 }
 
-/*  quantize_row_u8   y = round(x factor / scale) + zero in 0 to 255, with the range of x factor and
- * 0 spread over it, filled with zeros to a multiple of 4; factor may be NULL. The same bits in
- * every variant. Where x is not finite, `scale` is NaN.
- *  round_row_bf16    y = x to nearest even, filled with a zero to a multiple of 2; NaN stays NaN.
- * The same bits in every variant, but that denormals may become zero
- *  layer_norm_f32    y = (x - mean) / sqrt(variance + eps) * gamma + beta; beta may be NULL
- *  rms_norm_f32      y = x / sqrt(mean of x^2 + eps) * gamma
+/*  quantize_row_u8   y = round(x factor / scale) + zero in 0 to 255, filled with zeros to a
+ * multiple of 4; factor may be NULL. The same bits in every variant round_row_bf16    y = x to
+ * nearest even, filled with a zero to a multiple of 2; NaN stays NaN. The same bits in every
+ * variant, but that denormals may become zero layer_norm_f32    y = (x - mean) / sqrt(variance +
+ * eps) * gamma + beta; beta may be NULL rms_norm_f32      y = x / sqrt(mean of x^2 + eps) * gamma
  *  softmax_f32       y = exp(x - max x) / sum
  *  activate_f32      y = activation(x)
  *  arithmetic_f32    y = a op b
