@@ -73,6 +73,12 @@ class Qeff:
         self.lib.qeff_tensors_destroy(outputs)
         return values
 
+    def probe(self):
+        """The rate of multiply-adds that one core reaches right now, in GFLOP/s: that of `qeff bench`."""
+        flops = ctypes.c_double()
+        self.check(self.lib.qeff_cpu_probe(1, ctypes.c_double(0.05), ctypes.byref(flops), ctypes.byref(self.err)))
+        return flops.value * 1e-9
+
 
 class OnnxRuntime:
     def __init__(self, path):
@@ -134,19 +140,6 @@ def timed(call, budget):
     return statistics.median(samples)
 
 
-class Probe:
-    """The rate of fused multiply-adds that one core reaches right now, in GFLOP/s: that of `qeff bench`."""
-
-    def __init__(self, library):
-        self.lib = ctypes.CDLL(str(library))
-
-    def gflops(self):
-        flops, err = ctypes.c_double(), Error()
-        if self.lib.qeff_cpu_probe(1, ctypes.c_double(0.05), ctypes.byref(flops), ctypes.byref(err)):
-            sys.exit(f"libqeff: {err.message.decode()}")
-        return flops.value * 1e-9
-
-
 def compare(case, contenders, rounds, probe):
     """Prints a table of one case; the ratio of onnxruntime's best time to qeff's."""
     results = {name: call() for name, call in contenders.items()}
@@ -158,7 +151,7 @@ def compare(case, contenders, rounds, probe):
     for _ in range(rounds):
         for name, call in contenders.items():
             times[name].append(timed(call, 0.3))
-        peaks.append(probe.gflops())
+        peaks.append(probe())
     medians = {name: statistics.median(t) for name, t in times.items()}
     print(f"\n{case}: medians of {rounds} rounds (fastest, slowest); multiply-adds {statistics.median(peaks):.0f} GFLOP/s "
           f"({min(peaks):.0f} to {max(peaks):.0f}); largest difference {worst:.1g}")
@@ -184,17 +177,16 @@ def main():
         subprocess.run([program, "compile", args.model, "-o", f"{folder}/program"], check=True, stdout=subprocess.DEVNULL)
         ours = Qeff(args.build / "src" / "libqeff.so", f"{folder}/program")
         theirs = OnnxRuntime(next(Path(folder, "onnx").rglob("*.onnx")))
-        probe = Probe(args.build / "src" / "libqeff.so")
 
         one = random_rows([16])
         ratios = [compare("1 text of 16 tokens", {ours.name: whole(ours, one), theirs.name: whole(theirs, one)},
-                          args.rounds, probe)]
+                          args.rounds, ours.probe)]
         many = random_rows(ragged_lengths())
         lengths = list(map(len, many))
         ratios.append(compare(f"64 texts of {min(lengths)} to {max(lengths)} tokens, {sum(lengths)} in all",
                               {ours.name: whole(ours, many), f"{theirs.name}, one padded batch": whole(theirs, many),
                                f"{theirs.name}, sorted, batches of 16": sorted_batches(theirs, many)},
-                              args.rounds, probe))
+                              args.rounds, ours.probe))
     if min(ratios) < args.at_least:
         sys.exit(f"ratio {min(ratios):.2f}, expected at least {args.at_least}")
 

@@ -15,14 +15,12 @@ import numpy as np
 import texts
 from children import start
 from engines import ENGINES
-from grid import CALM_S
+from grid import CALM_S, INT8
 from qeff import Library, Tokenizer, strings
 from rounds import Rounds, held, rotated
 
 SLICES, PASSES, BATCH, MOST_TOKENS = 5, 2, 32, 256
 FP32 = ["qeff", "onnxruntime-fused", "openvino", "ctranslate2", "sentence-transformers"]
-INT8 = ["qeff-int8", "qeff-int8-mixed", "onnxruntime-int8", "onnxruntime-fused-int8", "openvino-int8", "openvino-int8-bf16",
-        "ctranslate2-int8"]
 BF16 = ["qeff-bf16", "openvino-bf16"]
 
 

@@ -19,6 +19,7 @@ from children import AVX2, Child, start
 from convert import tokenized
 from engines import ENGINES, Setup
 from qeff import Library
+from report import ONE_THREAD
 from rounds import Rounds, held, rotated
 
 BUDGET_S, CALM_S = 0.15, 0.06
@@ -31,9 +32,6 @@ FP32 = ["qeff", "onnxruntime", "onnxruntime-fused", "openvino", "ctranslate2", "
 INT8 = ["qeff-int8", "qeff-int8-mixed", "onnxruntime-int8", "onnxruntime-fused-int8", "openvino-int8", "openvino-int8-bf16",
         "ctranslate2-int8"]
 BF16 = ["qeff-bf16", "openvino-bf16", "ctranslate2-bf16"]
-ONE_THREAD = " (1 thread)"
-
-
 AVX2_ENGINES = ["qeff", "ctranslate2", "pytorch", "pytorch-compiled", "qeff-int8", "qeff-int8-mixed", "openvino-int8",
                 "ctranslate2-int8"]
 UNHELD = {"onnxruntime": "it has no switch for its instruction set", "llama.cpp": "its instruction set is chosen when it is built",

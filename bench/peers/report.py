@@ -68,11 +68,11 @@ def medians(result):
     return found
 
 
-def summary(result, unit="samples"):
+def summary(result):
     kept, n, all_ = steady(result)
     least = min((len(samples) for cells in kept.values() for samples in cells.values()), default=0)
     probes = [p for cells in result["samples"].values() for samples in cells.values() for s in samples for p in s[1:3]]
-    return (f"{about(result)} {result['rounds']} round{'s' * (result['rounds'] > 1)}; {n} of {all_} {unit} are left out as "
+    return (f"{about(result)} {result['rounds']} round{'s' * (result['rounds'] > 1)}; {n} of {all_} samples are left out as "
             f"unsteady, at least {least} of a cell and engine remain. Probe: median "
             f"{statistics.median(probes):.0f}, {min(probes):.0f} to {max(probes):.0f} GFLOP/s. {made_of(result)}")
 
@@ -230,7 +230,7 @@ def grid(result):
 def encode_rates(result):
     """{engine: texts/s}: its slices, each with its median. A slice takes seconds, so that the probes beside it say little of it: two
     threads that were idle reach 70 to 100 % of what they reach at work. All samples count, and ratios are those of times."""
-    return {engine: sum(result["sizes"][int(cell)] for cell in cells) / sum(statistics.median(s[0] for s in samples) for samples in cells.values())
+    return {engine: sum(result["sizes"]) / sum(statistics.median(s[0] for s in samples) for samples in cells.values())
             for engine, cells in result["samples"].items() if len(cells) == len(result["sizes"])}
 
 
@@ -287,7 +287,7 @@ def tokenize(result):
     kept, goals, lines, rates = steady(result)[0], Goals(), [], {}
     for engine in result["versions"]:
         rates[engine] = {cell: (1e-3 * result["bytes"][cell] / statistics.median(s[0] for s in samples),
-                                statistics.median(s[0] * statistics.mean(s[1:3]) for s in samples))
+                                statistics.median(s[0] * probe(result, s) for s in samples))
                          for cell, samples in kept.get(engine, {}).items()}
         lines.append([engine, *(figure(rates[engine][cell][0]) if cell in rates[engine] else "-" for cell in result["bytes"])])
     own = rates.get("qeff", {})

@@ -1,6 +1,7 @@
 """Texts to measure with, made from what pip and Python bring along: English from the docstrings of Python's standard library
 and its manual in pydoc_data, other languages from the translations inside the package Django. The same versions give the
-same texts; texts.py [MODEL] prints their digests, sizes and, for a model folder, their lengths in tokens."""
+same texts; texts.py FOLDER [MODEL] writes them into files, one a line, for bench_tokenizer, and prints their digests, sizes
+and, for a model folder, their lengths in tokens."""
 import ast
 import gettext
 import hashlib
@@ -81,11 +82,14 @@ def digest(lines):
 
 
 def main():
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
     for name, lines in (("english", english()), ("multilingual", multilingual()), ("sentences", sentences())):
+        (folder / f"{name}.txt").write_text("".join(line + "\n" for line in lines))
         print(f"{name}: {len(lines)} lines, {sum(len(line.encode()) for line in lines) / 1e6:.2f} MB, sha256 {digest(lines)}")
-        if len(sys.argv) > 1:
+        if len(sys.argv) > 2:
             from tokenizers import Tokenizer
-            tokenizer = Tokenizer.from_file(sys.argv[1] + "/tokenizer.json")
+            tokenizer = Tokenizer.from_file(sys.argv[2] + "/tokenizer.json")
             tokenizer.no_truncation()
             tokenizer.no_padding()
             lengths = sorted(len(e.ids) for e in tokenizer.encode_batch(lines))
