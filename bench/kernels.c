@@ -197,6 +197,7 @@ static void bench_packed(const level *at, size_t m, size_t k, size_t n, size_t g
                                  .panels = (const int32_t *)(const void *)panels,
                                  .x_scale = vector,
                                  .x_zero = (const int32_t *)(const void *)vector,
+                                 .x_scale_stride = 1,
                                  .w_scale = vector,
                                  .w_sum = (const int32_t *)(const void *)vector,
                                  .w_pairs_fit = w_pairs_fit,

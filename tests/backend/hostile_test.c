@@ -13,12 +13,12 @@ typedef struct victim {
     qeff_buffer plan, constants;
 } victim;
 
-static victim make_victim(qeff_graph *graph)
+static victim make_precise_victim(qeff_graph *graph, qeff_precision precision)
 {
     qeff_error err = {0};
     test_program p;
     victim v = {0};
-    ASSERT_OK(test_program_compile(&qeff_backend_cpu, graph, 0, &p, &err));
+    ASSERT_OK(test_program_compile_precise(&qeff_backend_cpu, graph, 0, precision, &p, &err));
     qeff_graph_destroy(graph);
     const qeff_bytes plan = test_program_image(&p, "plan.json");
     const qeff_bytes constants = test_program_image(&p, "constants.bin");
@@ -26,6 +26,11 @@ static victim make_victim(qeff_graph *graph)
     qeff_buffer_append(&v.constants, constants.data, constants.size);
     test_program_close(&p);
     return v;
+}
+
+static victim make_victim(qeff_graph *graph)
+{
+    return make_precise_victim(graph, QEFF_PRECISION_FP32);
 }
 
 static victim make_ragged(void)
@@ -119,8 +124,8 @@ TEST(load, refuses_another_format_kind_or_instruction_set)
 {
     (void)state_;
     victim v = make_ragged();
-    refuse(&v, "\"format\": 1", "\"format\": 2", "key 'format': expected 1, found 2");
-    refuse(&v, "\"format\": 1", "\"format\": \"1\"", "key 'format'");
+    refuse(&v, "\"format\": 2", "\"format\": 1", "key 'format': expected 2, found 1");
+    refuse(&v, "\"format\": 2", "\"format\": \"2\"", "key 'format'");
     refuse(&v, "\"ragged\"", "\"square\"", "unknown kind 'square'");
     refuse(&v, "\"level\": \"scalar\"", "\"level\": \"sse9\"", "unknown instruction set 'sse9'");
     refuse(&v, "\"level\": \"scalar\"", "\"levels\": 1", "key 'level'");
@@ -166,19 +171,8 @@ TEST(load, refuses_steps_that_read_what_is_not_there)
 TEST(load, refuses_linears_of_8_bits_without_what_they_need)
 {
     (void)state_;
-    qeff_error err = {0};
-    test_program p;
     const test_encoder options = {.pooling = "mean"};
-    qeff_graph *graph = test_encoder_graph(&options);
-    ASSERT_OK(
-        test_program_compile_precise(&qeff_backend_cpu, graph, 0, QEFF_PRECISION_INT8, &p, &err));
-    qeff_graph_destroy(graph);
-    victim v = {0};
-    const qeff_bytes plan = test_program_image(&p, "plan.json");
-    const qeff_bytes constants = test_program_image(&p, "constants.bin");
-    qeff_buffer_append(&v.plan, plan.data, plan.size);
-    qeff_buffer_append(&v.constants, constants.data, constants.size);
-    test_program_close(&p);
+    victim v = make_precise_victim(test_encoder_graph(&options), QEFF_PRECISION_INT8);
     refuse(&v, "\"precision\": \"bf16\"", "\"precision\": \"int8\"",
            "expected 'bf16' of attention");
     refuse(&v, "\"precision\": \"int8\"", "\"precision\": \"int4\"", "unknown word 'int4'");
@@ -187,6 +181,23 @@ TEST(load, refuses_linears_of_8_bits_without_what_they_need)
     refuse(&v, "\"w_scale\": ", "\"scale\": ", "key 'w_scale'");
     refuse(&v, "\"w_sum\": ", "\"sum\": ", "key 'w_sum'");
     refuse(&v, "\"dtype\": \"i32\"", "\"dtype\": \"f32\"", "expected vector of i32");
+    refuse(&v, "\"factor\": ", "\"_\": ", "key 'factor'");
+    free_victim(&v);
+}
+
+TEST(load, refuses_values_of_8_bits_where_they_do_not_belong)
+{
+    (void)state_;
+    const test_encoder options = {.pooling = "mean", .is_wide = true};
+    victim v = make_precise_victim(test_encoder_graph(&options), QEFF_PRECISION_INT8);
+    const char *const packed = "\"width\": 400, \"block\": 384}";
+    refuse(&v, packed, "\"width\": 400}", "key 'factor'");
+    refuse(&v, packed, "\"width\": 400, \"block\": 0}", "key 'block'");
+    refuse(&v, packed, "\"width\": 400, \"block\": 24}", "expected a multiple of 16, found 24");
+    refuse(&v, packed, "\"width\": 400, \"block\": 192}", "operands of these numbers");
+    refuse(&v, "\"width\": 24}", "\"width\": 24, \"block\": 384}", "operands of these numbers");
+    refuse(&v, "\"width\": 72}", "\"width\": 72, \"block\": 384}", "key 'out_factor'");
+    refuse(&v, "\"out_factor\": ", "\"_\": ", "key 'out_factor'");
     free_victim(&v);
 }
 
@@ -454,6 +465,7 @@ int main(void)
         RUN(load, refuses_constants_outside_their_image),
         RUN(load, refuses_steps_that_read_what_is_not_there),
         RUN(load, refuses_linears_of_8_bits_without_what_they_need),
+        RUN(load, refuses_values_of_8_bits_where_they_do_not_belong),
         RUN(load, refuses_values_written_twice_or_in_parts),
         RUN(load, refuses_shapes_that_kernels_do_not_take),
         RUN(load, refuses_rows_of_another_kind_wherever_they_are),

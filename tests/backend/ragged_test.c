@@ -97,33 +97,42 @@ TEST(ragged, gives_the_same_bits_in_any_batch_on_any_number_of_threads)
     }
 }
 
+static void check_precisions(const texts *t, const test_encoder *options, unsigned flags)
+{
+    static float exact[TEXTS * TEST_HIDDEN], alone[TEXTS * TEST_HIDDEN];
+    qeff_error err = {0};
+    for (int precision = 0; precision < QEFF_PRECISION_COUNT; precision++) {
+        test_program p;
+        qeff_graph *graph = test_encoder_graph(options);
+        ASSERT_OK(test_program_compile_precise(&qeff_backend_cpu, graph, flags,
+                                               (qeff_precision)precision, &p, &err));
+        qeff_graph_destroy(graph);
+        run_alone(&p, t, true, precision ? alone : exact);
+        for (int n_threads = 1; precision && n_threads <= 3; n_threads++)
+            check_batches(&p, t, alone, n_threads);
+        for (size_t i = 0; precision && i < TEXTS; i++) {
+            float cosine = 0.0F;
+            for (size_t d = 0; d < TEST_HIDDEN; d++)
+                cosine += exact[i * TEST_HIDDEN + d] * alone[i * TEST_HIDDEN + d];
+            assert_true(cosine > 0.99F && cosine < 1.01F);
+        }
+        test_program_close(&p);
+    }
+}
+
+/* The wide one has rows of 8 bits in several blocks between its linears. */
 TEST(precision, gives_the_same_bits_in_any_batch_and_stays_near_fp32)
 {
     (void)state_;
     static texts t;
-    static float exact[TEXTS * TEST_HIDDEN], alone[TEXTS * TEST_HIDDEN];
-    qeff_error err = {0};
     unsigned flags[4];
     make_texts(&t);
-    const test_encoder options = {.pooling = "mean", .is_normalized = true};
-    for (size_t level = test_levels(flags); level > 0; level--)
-        for (int precision = 0; precision < QEFF_PRECISION_COUNT; precision++) {
-            test_program p;
-            qeff_graph *graph = test_encoder_graph(&options);
-            ASSERT_OK(test_program_compile_precise(&qeff_backend_cpu, graph, flags[level - 1],
-                                                   (qeff_precision)precision, &p, &err));
-            qeff_graph_destroy(graph);
-            run_alone(&p, &t, true, precision ? alone : exact);
-            for (int n_threads = 1; precision && n_threads <= 2; n_threads++)
-                check_batches(&p, &t, alone, n_threads);
-            for (size_t i = 0; precision && i < TEXTS; i++) {
-                float cosine = 0.0F;
-                for (size_t d = 0; d < TEST_HIDDEN; d++)
-                    cosine += exact[i * TEST_HIDDEN + d] * alone[i * TEST_HIDDEN + d];
-                assert_true(cosine > 0.99F && cosine < 1.01F);
-            }
-            test_program_close(&p);
-        }
+    const test_encoder narrow = {.pooling = "mean", .is_normalized = true};
+    const test_encoder wide = {.pooling = "mean", .is_normalized = true, .is_wide = true};
+    for (size_t level = test_levels(flags); level > 0; level--) {
+        check_precisions(&t, &narrow, flags[level - 1]);
+        check_precisions(&t, &wide, flags[level - 1]);
+    }
 }
 
 /* Writes `number` into the first row and column of each square weight of a linear. */

@@ -159,6 +159,7 @@ test_constant(qeff_builder *b, const char *name, qeff_dtype dtype, const char *d
 typedef struct encoder {
     qeff_builder *b;
     qeff_dtype dtype;
+    bool is_wide;
     qeff_value ids, mask, types;
 } encoder;
 
@@ -217,9 +218,9 @@ static qeff_value layer(encoder *e, qeff_value x)
     h = linear(e, "output", "24,24", "24", h);
     h = qb_binary(e->b, QEFF_OP_ADD, h, x);
     x = norm(e, "attention_norm", h);
-    h = linear(e, "intermediate", "40,24", "40", x);
+    h = linear(e, "intermediate", e->is_wide ? "400,24" : "40,24", e->is_wide ? "400" : "40", x);
     h = qb_gelu(e->b, h, false);
-    h = linear(e, "ffn", "24,40", "24", h);
+    h = linear(e, "ffn", e->is_wide ? "24,400" : "24,40", "24", h);
     h = qb_binary(e->b, QEFF_OP_ADD, h, x);
     return norm(e, "ffn_norm", h);
 }
@@ -250,6 +251,7 @@ qeff_graph *test_encoder_graph(const test_encoder *options)
     const qeff_shape shape = {.rank = 2,
                               .dims = {qeff_dim_named("batch_size"), qeff_dim_named("seq_len")}};
     encoder e = {.dtype = options->dtype ? options->dtype : QEFF_DTYPE_F32,
+                 .is_wide = options->is_wide,
                  .types = QEFF_VALUE_NONE};
     test_seed(7);
     ASSERT_OK(qb_create("encoder", NULL, &e.b, &err));

@@ -50,6 +50,7 @@ typedef struct test_encoder {
     bool has_dense;      /**< a dense module with tanh and a residual behind the pooling */
     int64_t n_columns;   /**< cut behind all that; 0: none */
     bool has_hidden;     /**< a second output: the hidden states before the pooling */
+    bool is_wide;        /**< F = 400 */
 } test_encoder;
 
 enum { TEST_WORDS = 50, TEST_POSITIONS = 30, TEST_HIDDEN = 24 };

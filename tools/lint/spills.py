@@ -31,13 +31,16 @@ def functions(objdump, path):
 
 
 def loops(body):
-    """Innermost loops: what lies between the target of a jump backwards and the jump."""
+    """Innermost loops: what lies between the target of a jump backwards and the jump. Where the function returns in
+    between, the jump joins two ends of it."""
     start = body[0][0] if body else 0
     spans = []
     for address, mnemonic, operands in body:
         target = re.match(r"(?:0x)?([0-9a-f]+)\b", operands) if JUMP.match(mnemonic) else None
         if target and start <= int(target[1], 16) <= address:
             spans.append((int(target[1], 16), address))
+    returns = [address for address, mnemonic, _ in body if mnemonic == "ret"]
+    spans = [(first, last) for first, last in spans if not any(first < r < last for r in returns)]
     for first, last in spans:
         if not any(other != (first, last) and first <= other[0] and other[1] <= last for other in spans):
             yield [i for i in body if first <= i[0] <= last]

@@ -100,13 +100,11 @@ static bool measure_scratch(const qeff_plan *plan, const capacity *c, size_t *fl
         product > SIZE_MAX / 64)
         return false;
     *floats = plan->max_head_dim ? qeff_attention_scratch(c->max_seq_len, plan->max_head_dim) : 0;
-    if (plan->max_groups > 0) {
-        const size_t n_rows = larger(c->chunk_tokens, c->chunk_sequences);
-        if (!qeff_mul_size(n_rows, plan->max_groups + 4 * QEFF_PANEL, &product) ||
-            product > SIZE_MAX / 64)
-            return false;
-        *floats = larger(*floats, qeff_packed_scratch(n_rows, plan->max_groups));
-    }
+    const size_t n_rows = larger(c->chunk_tokens, c->chunk_sequences);
+    if (!qeff_mul_size(n_rows, plan->max_words + 2 * QEFF_PANEL, &product) ||
+        product > SIZE_MAX / 64)
+        return false;
+    *floats = larger(*floats, qeff_packed_scratch(plan, n_rows));
     return qeff_align_size(*floats, QEFF_PANEL, floats);
 }
 

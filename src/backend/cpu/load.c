@@ -44,6 +44,11 @@ read_size(qeff_json object, const char *key, int64_t min, int64_t max, size_t *o
     return QEFF_OK;
 }
 
+static bool has(qeff_json object, const char *key)
+{
+    return qeff_json_kind_of(qeff_json_find(object, key)) != QEFF_JSON_MISSING;
+}
+
 static qeff_status
 read_list(qeff_json root, const char *key, size_t max, qeff_json *list, size_t *n, qeff_error *err)
 {
@@ -118,6 +123,16 @@ static qeff_status read_constants(loading *l, qeff_json root, qeff_error *err)
     return QEFF_OK;
 }
 
+/* Columns that have scales of their own; 0 where the object does not say. */
+static qeff_status read_block(qeff_json object, size_t *block, qeff_error *err)
+{
+    if (!has(object, "block")) return QEFF_OK;
+    QEFF_TRY(read_size(object, "block", 1, QEFF_PLAN_WIDTH_MAX, block, err));
+    if (*block % QEFF_PANEL == 0) return QEFF_OK;
+    return qeff_fail(err, QEFF_ERR_FORMAT, "key 'block': expected a multiple of %d, found %zu",
+                     QEFF_PANEL, *block);
+}
+
 static qeff_status read_values(loading *l, qeff_json root, qeff_error *err)
 {
     qeff_json list;
@@ -126,13 +141,15 @@ static qeff_status read_values(loading *l, qeff_json root, qeff_error *err)
     for (size_t i = 0; i < n; i++) {
         const qeff_json object = qeff_json_at(list, i);
         int rows = 0;
-        size_t width = 0;
+        size_t width = 0, block = 0;
         qeff_status status = qeff_json_expect(object, QEFF_JSON_OBJECT, err);
         if (!status) status = find_word(object, "rows", qeff_row_names, 2, &rows, err);
         if (!status) status = read_size(object, "width", 1, QEFF_PLAN_WIDTH_MAX, &width, err);
+        if (!status) status = read_block(object, &block, err);
         QEFF_TRY(qeff_within(err, status, "value %zu", i));
         if (qeff_plan_add_value(l->plan, (qeff_rows)rows, width) < 0)
             return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
+        if (block) qeff_plan_pack_value(&l->plan->values[i], block);
     }
     l->n_written = qeff_alloc_array(n + 1, sizeof *l->n_written);
     return l->n_written ? QEFF_OK : qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
@@ -190,6 +207,11 @@ static qeff_status write_view(loading *l, const qeff_step *step, qeff_error *err
 /* --- steps --------------------------------------------------------------------------------------
  */
 
+static bool is_packed(const loading *l, qeff_view view)
+{
+    return view.value >= 0 && l->plan->values[view.value].block > 0;
+}
+
 static qeff_status
 read_constant_index(const loading *l, qeff_json object, const char *key, qeff_constant_kind kind,
                     qeff_dtype dtype, size_t rows, size_t columns, int32_t *out, qeff_error *err)
@@ -211,11 +233,6 @@ read_constant_index(const loading *l, qeff_json object, const char *key, qeff_co
                          qeff_dtype_name(c->dtype));
     *out = (int32_t)index;
     return QEFF_OK;
-}
-
-static bool has(qeff_json object, const char *key)
-{
-    return qeff_json_kind_of(qeff_json_find(object, key)) != QEFF_JSON_MISSING;
 }
 
 static qeff_status read_vector(const loading *l, qeff_json object, const char *key, size_t width,
@@ -303,6 +320,24 @@ static qeff_status read_numbers(qeff_json object, qeff_step *step, qeff_error *e
     return QEFF_OK;
 }
 
+/* What a linear of s8 weights needs. */
+static qeff_status read_scales(const loading *l, qeff_json object, qeff_step *step, qeff_error *err)
+{
+    const size_t n = step->out.width, k = step->x.width;
+    QEFF_TRY(read_block(object, &step->block, err));
+    if ((step->block ? step->block : k) > QEFF_INT8_WIDTH_MAX)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "key 'x': expected blocks of up to %d columns",
+                         QEFF_INT8_WIDTH_MAX);
+    const size_t n_scales = qeff_blocks(k, step->block) * qeff_gemm_panels(n) * QEFF_PANEL;
+    if (is_packed(l, step->x) == false)
+        QEFF_TRY(read_vector(l, object, "factor", k, &step->factor, err));
+    if (is_packed(l, step->out))
+        QEFF_TRY(read_vector(l, object, "out_factor", n, &step->out_factor, err));
+    QEFF_TRY(read_vector(l, object, "w_scale", n_scales, &step->w_scale, err));
+    return read_constant_index(l, object, "w_sum", QEFF_CONSTANT_VECTOR, QEFF_DTYPE_I32, 1,
+                               n_scales, &step->w_sum, err);
+}
+
 /* The weights of a linear, with what its numbers need. */
 static qeff_status read_panels(const loading *l, qeff_json object, qeff_step *step, qeff_error *err)
 {
@@ -311,14 +346,7 @@ static qeff_status read_panels(const loading *l, qeff_json object, qeff_step *st
     const size_t n = step->out.width, k = step->x.width;
     QEFF_TRY(read_constant_index(l, object, "weight", QEFF_CONSTANT_PANELS, dtypes[step->numbers],
                                  n, k, &step->weight, err));
-    if (!qeff_numbers_are_i8(step->numbers)) return QEFF_OK;
-    if (k > QEFF_INT8_WIDTH_MAX)
-        return qeff_fail(err, QEFF_ERR_FORMAT, "key 'x': expected up to %d columns, found %zu",
-                         QEFF_INT8_WIDTH_MAX, k);
-    if (has(object, "factor")) QEFF_TRY(read_vector(l, object, "factor", k, &step->factor, err));
-    QEFF_TRY(read_vector(l, object, "w_scale", n, &step->w_scale, err));
-    return read_constant_index(l, object, "w_sum", QEFF_CONSTANT_VECTOR, QEFF_DTYPE_I32, 1, n,
-                               &step->w_sum, err);
+    return qeff_numbers_are_i8(step->numbers) ? read_scales(l, object, step, err) : QEFF_OK;
 }
 
 static qeff_status
@@ -381,6 +409,17 @@ static bool has_rows(const loading *l, const qeff_step *step, size_t operand, qe
     return rows == rows_of(l, step->out);
 }
 
+/* Only linears of 8 bits read and write u8: whole values, in the blocks of their weights. */
+static bool has_numbers(const loading *l, const qeff_step *step)
+{
+    const bool is_i8 = step->kind == QEFF_STEP_LINEAR && qeff_numbers_are_i8(step->numbers);
+    if (is_packed(l, step->y) || is_packed(l, step->z)) return false;
+    if (is_packed(l, step->out) && !is_i8) return false;
+    if (!is_packed(l, step->x)) return true;
+    const qeff_plan_value *x = &l->plan->values[step->x.value];
+    return is_i8 && step->x.width == x->width && step->block == x->block;
+}
+
 /* Kinds of rows and widths, by what the kernels take. Linears were checked against their weights;
  * their residual is as wide as the output, as is every operand of the rest. */
 static bool is_consistent(const loading *l, const qeff_step *step)
@@ -414,6 +453,8 @@ static qeff_status read_step(loading *l, qeff_json object, qeff_error *err)
     QEFF_TRY(read_operands(l, object, &step, err));
     QEFF_TRY(read_weights(l, object, &step, err));
     QEFF_TRY(read_settings(object, &step, err));
+    if (!has_numbers(l, &step))
+        return qeff_fail(err, QEFF_ERR_FORMAT, "it does not take operands of these numbers");
     if (!is_consistent(l, &step))
         return qeff_fail(err, QEFF_ERR_FORMAT, "rows or widths of its operands do not agree");
     QEFF_TRY(write_view(l, &step, err));
@@ -487,7 +528,7 @@ static qeff_status check_output(const loading *l, size_t i, qeff_error *err)
     const qeff_shape *s = &spec->shape, *input = &plan->inputs[0].shape;
     const qeff_view view = plan->output_views[i];
     const size_t rank = rows_of(l, view) == QEFF_ROWS_TOKEN ? 3 : 2;
-    if (spec->dtype != QEFF_DTYPE_F32 || s->rank != rank ||
+    if (spec->dtype != QEFF_DTYPE_F32 || is_packed(l, view) || s->rank != rank ||
         !qeff_dim_equal(s->dims[0], input->dims[0]) ||
         (rank == 3 && !qeff_dim_equal(s->dims[1], input->dims[1])) || s->dims[rank - 1].symbol ||
         (size_t)s->dims[rank - 1].size != view.width)

@@ -62,6 +62,15 @@ static void release(void *ctx, qeff_view *view)
     if (a->last_use[view->value] == a->step) a->is_free[a->plan->values[view->value].slot] = true;
 }
 
+static void note_packing(qeff_plan *plan, const qeff_step *step)
+{
+    const qeff_plan_value *out = &plan->values[step->out.value];
+    const size_t block = out->block < out->width ? out->block : out->width;
+    const size_t words = qeff_packed_words(step->numbers, step->x.width, step->block);
+    if (block > plan->max_block) plan->max_block = block;
+    if (plan->values[step->x.value].block == 0 && words > plan->max_words) plan->max_words = words;
+}
+
 static void assign(assigning *a)
 {
     qeff_plan *plan = a->plan;
@@ -76,10 +85,8 @@ static void assign(assigning *a)
         release(a, &step->out);
         if (step->kind == QEFF_STEP_ATTENTION && step->x.width / step->n_heads > plan->max_head_dim)
             plan->max_head_dim = step->x.width / step->n_heads;
-        if (step->kind == QEFF_STEP_LINEAR && step->numbers != QEFF_NUMBERS_F32) {
-            const size_t groups = qeff_numbers_groups(step->numbers, step->x.width);
-            if (groups > plan->max_groups) plan->max_groups = groups;
-        }
+        if (step->kind == QEFF_STEP_LINEAR && step->numbers != QEFF_NUMBERS_F32)
+            note_packing(plan, step);
     }
 }
 

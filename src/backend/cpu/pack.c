@@ -109,29 +109,38 @@ typedef struct packing {
 /* Row `row` of the sources that lie one after another. */
 void qeff_constant_read_row(const qeff_graph *graph, const qeff_constant *c, size_t row, float *out)
 {
-    const size_t width = c->all_columns ? c->all_columns : c->columns;
     for (size_t i = 0; i < c->n_sources; i++) {
-        const size_t n = c->sources[i].count / width;
+        const size_t n = c->sources[i].count / c->columns;
         if (row < n) {
             read_floats(qeff_graph_value(graph, c->sources[i].weight),
-                        c->sources[i].first + row * width + c->first_column, c->columns, out);
+                        c->sources[i].first + row * c->columns, c->columns, out);
             return;
         }
         row -= n;
     }
 }
 
-/* Column `i` of a panel, in the numbers of the constant. */
-static void pack_row(packing *p, const qeff_constant *c, size_t i, float scale)
+/* Row `row` of W in s8, column `i` of a panel. */
+static void pack_row_s8(packing *p, const qeff_constant *c, size_t row, size_t i)
+{
+    const size_t n_rows = qeff_gemm_panels(c->rows) * QEFF_PANEL;
+    const size_t block = c->block ? c->block : c->columns;
+    int8_t *bytes = (int8_t *)p->panel;
+    for (size_t first = 0; first < c->columns; first += block) {
+        const float inverse = qeff_weight_inverse(c->w_scale[first / block * n_rows + row]);
+        for (size_t k = first; k < first + block && k < c->columns; k++)
+            bytes[(k / 4 * QEFF_PANEL + i) * 4 + k % 4] =
+                qeff_quantize_weight(p->row[k] / c->w_factor[k], inverse);
+    }
+}
+
+/* Column `i` of a panel, in floats or bf16. */
+static void pack_row(packing *p, const qeff_constant *c, size_t i)
 {
     uint8_t *bytes = (uint8_t *)p->panel;
-    const float inverse = qeff_weight_inverse(scale);
     for (size_t k = 0; k < c->columns; k++) {
         const float w = p->row[k];
-        if (c->dtype == QEFF_DTYPE_I8)
-            bytes[(k / 4 * QEFF_PANEL + i) * 4 + k % 4] =
-                (uint8_t)qeff_quantize_weight(c->w_factor ? w / c->w_factor[k] : w, inverse);
-        else if (c->dtype == QEFF_DTYPE_BF16)
+        if (c->dtype == QEFF_DTYPE_BF16)
             qeff_store_u16le(bytes + ((k / 2 * QEFF_PANEL + i) * 2 + k % 2) * 2,
                              qeff_f32_to_bf16(w));
         else
@@ -149,7 +158,10 @@ static void write_panels(packing *p, const qeff_constant *c)
         for (size_t i = 0; i < QEFF_PANEL && panel * QEFF_PANEL + i < c->rows; i++) {
             const size_t row = panel * QEFF_PANEL + i;
             qeff_constant_read_row(p->graph, c, row, p->row);
-            pack_row(p, c, i, c->w_scale ? c->w_scale[row] : 0.0F);
+            if (c->dtype == QEFF_DTYPE_I8)
+                pack_row_s8(p, c, row, i);
+            else
+                pack_row(p, c, i);
         }
         qeff_qpc_writer_append(p->out, p->panel, bytes);
     }

@@ -36,6 +36,7 @@ qeff_step qeff_step_of(qeff_step_kind kind)
                        .factor = -1,
                        .w_scale = -1,
                        .w_sum = -1,
+                       .out_factor = -1,
                        .n_heads = 1,
                        .scale = 1.0};
 }
@@ -68,6 +69,12 @@ int32_t qeff_plan_add_value(qeff_plan *plan, qeff_rows rows, size_t width)
     return (int32_t)plan->n_values++;
 }
 
+void qeff_plan_pack_value(qeff_plan_value *value, size_t block)
+{
+    value->block = block;
+    value->stride = qeff_plan_stride(qeff_packed_words(QEFF_NUMBERS_I8, value->width, block));
+}
+
 int32_t qeff_plan_add_step(qeff_plan *plan, const qeff_step *step)
 {
     qeff_step *steps = qeff_grow(plan->steps, plan->n_steps, &plan->steps_capacity, sizeof *steps);
@@ -79,9 +86,8 @@ int32_t qeff_plan_add_step(qeff_plan *plan, const qeff_step *step)
 
 static bool is_same_constant(const qeff_constant *a, const qeff_constant *b)
 {
-    if (a->n_sources == 0 || a->first_column != b->first_column || a->kind != b->kind ||
-        a->dtype != b->dtype || a->rows != b->rows || a->columns != b->columns ||
-        a->n_sources != b->n_sources)
+    if (a->n_sources == 0 || a->kind != b->kind || a->dtype != b->dtype || a->rows != b->rows ||
+        a->columns != b->columns || a->n_sources != b->n_sources)
         return false;
     for (size_t i = 0; i < a->n_sources; i++)
         if (a->sources[i].weight != b->sources[i].weight ||
@@ -127,4 +133,5 @@ void qeff_step_visit_constants(qeff_step *step, void (*visit)(void *ctx, int32_t
     if (step->factor >= 0) visit(ctx, &step->factor);
     if (step->w_scale >= 0) visit(ctx, &step->w_scale);
     if (step->w_sum >= 0) visit(ctx, &step->w_sum);
+    if (step->out_factor >= 0) visit(ctx, &step->out_factor);
 }

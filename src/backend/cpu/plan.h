@@ -77,12 +77,11 @@ typedef struct qeff_constant {
     size_t rows, columns;
     uint64_t offset, bytes; /**< in constants.bin; the offset is a multiple of 64 */
     const void *data;       /**< set by load; at compile time NULL, or a vector that was computed */
-    const float *w_scale;   /**< compile time: of s8 panels, [N] */
-    const float *w_factor;  /**< compile time: of s8 panels, [K], or NULL */
+    size_t block;           /**< compile time: of s8 panels, as in qeff_step */
+    const float *w_scale;   /**< compile time: of s8 panels, [blocks, N rounded up to 16] */
+    const float *w_factor;  /**< compile time: of s8 panels, [K] */
     qeff_str name;          /**< of the first source, for the reader of plan.json */
-    size_t first_column, all_columns; /**< compile time: of panels that are columns [first_column,
-                                         first_column + columns) of the weights; 0, 0: all */
-    size_t n_sources;                 /**< rows (panels) or elements (vector) one after another */
+    size_t n_sources;       /**< rows (panels) or elements (vector) one after another */
     qeff_constant_source sources[QEFF_PLAN_SOURCES_MAX];
 } qeff_constant;
 
@@ -92,9 +91,12 @@ typedef struct qeff_view {
     size_t column, width;
 } qeff_view;
 
+/** A value of f32, or of u8 in blocks of columns. A row of u8 is its numbers, then the scale of
+ * each block (f32), then the zero of each (i32). */
 typedef struct qeff_plan_value {
     qeff_rows rows;
     size_t width;
+    size_t block;  /**< columns of a block of u8, a multiple of 16; 0: f32 */
     size_t stride; /**< floats from row to row */
     size_t slot;   /**< set by memory.c */
 } qeff_plan_value;
@@ -128,8 +130,12 @@ typedef struct qeff_step {
     qeff_view out;
     qeff_view x, y, z; /**< attention: q, k, v; linear: y is the residual */
     int32_t weight, bias, gamma, beta;
-    qeff_numbers numbers;           /**< of a linear, or of attention: f32 or bf16 */
-    int32_t factor, w_scale, w_sum; /**< of a linear in i8: [K], [N], [N] */
+    qeff_numbers numbers; /**< of a linear, or of attention: f32 or bf16 */
+    size_t block; /**< of a linear in i8: columns of x that have scales of their own, a multiple of
+                     16; the last block may be narrower */
+    int32_t factor;         /**< of a linear in i8 whose x is f32: [K] */
+    int32_t w_scale, w_sum; /**< of a linear in i8: [blocks, N rounded up to 16] */
+    int32_t out_factor;     /**< of a linear in i8 that writes u8: [N] */
     qeff_activation activation;
     qeff_arithmetic arithmetic;
     bool is_reversed; /**< constant op x instead of x op constant */
@@ -158,7 +164,8 @@ typedef struct qeff_plan {
     qeff_slot *slots; /**< memory.c */
     size_t n_slots;
     size_t max_head_dim; /**< memory.c */
-    size_t max_groups; /**< memory.c: 32-bit groups of the widest row of a packed linear; 0: none */
+    size_t max_words; /**< memory.c: 32-bit words of the widest row that a linear packs; 0: none */
+    size_t max_block; /**< memory.c: widest block of u8 that a linear writes; 0: none */
     qeff_arena computed; /**< constants that compiling computes */
     uint64_t constants_bytes;
 } qeff_plan;
@@ -183,6 +190,8 @@ size_t qeff_plan_stride(size_t width);
 
 /* Adding to a plan; each returns the index, or -1 where there is no memory. */
 int32_t qeff_plan_add_value(qeff_plan *plan, qeff_rows rows, size_t width);
+/** Makes a value of f32 one of u8. */
+void qeff_plan_pack_value(qeff_plan_value *value, size_t block);
 int32_t qeff_plan_add_step(qeff_plan *plan, const qeff_step *step);
 /** Finds the constant where an equal one is there. */
 int32_t qeff_plan_add_constant(qeff_plan *plan, const qeff_constant *constant);
@@ -227,6 +236,14 @@ bool qeff_numbers_are_i8(qeff_numbers numbers);
 
 /** 32-bit groups that a row of K elements takes in these numbers. */
 size_t qeff_numbers_groups(qeff_numbers numbers, size_t k);
+
+static inline size_t qeff_blocks(size_t k, size_t block)
+{
+    return block ? (k + block - 1) / block : 1;
+}
+
+/** 32-bit words of a row of K elements: the groups and, of u8, what stands behind them. */
+size_t qeff_packed_words(qeff_numbers numbers, size_t k, size_t block);
 
 /* --- pack.c -------------------------------------------------------------------------------------
  */

@@ -8,9 +8,11 @@
  *    "values": [{"rows": "token", "width": …}, …],
  *    "steps": [{"do": "linear", "out": […], "x": […], "weight": 5, "bias": 6, …}, …]}
  *
- * A linear whose weights are bf16 or s8 says "precision": "bf16" or "int8"; with int8 come the
- * scales and sums of the weights' rows, "w_scale" and "w_sum", and what its input is multiplied
- * with, "factor", which may be absent.
+ * A linear whose weights are bf16 or s8 says "precision": "bf16" or "int8". With int8 come the
+ * scales and sums of the weights' rows, "w_scale" and "w_sum", what its input is multiplied with,
+ * "factor", and, where blocks of columns have scales of their own, their width, "block". A value
+ * with a "block" is u8: the linear that writes it multiplies with "out_factor", the one that reads
+ * it has no factor.
  *
  * Views are [value, column, width]; constants are indices, absent ones are left out. */
 #include "backend/cpu/plan_names.h"
@@ -65,6 +67,8 @@ static void put_step(qeff_buffer *out, const qeff_plan *plan, const qeff_step *s
     put_index(out, "factor", step->factor);
     put_index(out, "w_scale", step->w_scale);
     put_index(out, "w_sum", step->w_sum);
+    put_index(out, "out_factor", step->out_factor);
+    if (step->block) qeff_buffer_format(out, ", \"block\": %zu", step->block);
     put_index(out, "gamma", step->gamma);
     put_index(out, "beta", step->beta);
     if (step->gamma >= 0 || fields & FIELD_EPS)
@@ -124,9 +128,13 @@ void qeff_plan_format(const qeff_plan *plan, const char *level, qeff_buffer *out
         put_constant(out, &plan->constants[i]);
     }
     qeff_buffer_append_text(out, "],\n  \"values\": [");
-    for (size_t i = 0; i < plan->n_values; i++)
-        qeff_buffer_format(out, "%s{\"rows\": \"%s\", \"width\": %zu}", i ? ",\n    " : "\n    ",
-                           qeff_row_names[plan->values[i].rows], plan->values[i].width);
+    for (size_t i = 0; i < plan->n_values; i++) {
+        const qeff_plan_value *value = &plan->values[i];
+        qeff_buffer_format(out, "%s{\"rows\": \"%s\", \"width\": %zu", i ? ",\n    " : "\n    ",
+                           qeff_row_names[value->rows], value->width);
+        if (value->block) qeff_buffer_format(out, ", \"block\": %zu", value->block);
+        qeff_buffer_append_byte(out, '}');
+    }
     qeff_buffer_append_text(out, "],\n  \"steps\": [");
     for (size_t i = 0; i < plan->n_steps; i++) {
         qeff_buffer_append_text(out, i ? ",\n    " : "\n    ");

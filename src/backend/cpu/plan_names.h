@@ -4,7 +4,7 @@
 
 #include "backend/cpu/plan.h"
 
-#define QEFF_PLAN_FORMAT 1
+#define QEFF_PLAN_FORMAT 2
 
 static const char *const qeff_row_names[] = {"token", "sequence"};
 static const char *const qeff_constant_names[] = {"panels", "vector", "table"};

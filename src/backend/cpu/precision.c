@@ -12,14 +12,15 @@
  * gives the same program.
  *
  * The linear behind an activation costs the most accuracy, since a row of its inputs has a long
- * tail: it is cut into a chain of linears over 256 columns each, which have scales of their own and
- * add up by their residuals. int8-mixed leaves it in bf16 and cuts the other linears without an
- * activation at 192 columns. Figures are in docs/accuracy.md.
+ * tail: each 384 columns of it have scales of their own, in rows of x and of W. int8-mixed leaves
+ * it in bf16 and gives scales to each 192 columns of the other linears without an activation.
+ * Figures are in docs/accuracy.md. Where one linear writes the input of another and nothing else
+ * reads it, it writes u8 at once, so that the widest rows of a plan are never there as floats.
  *
  * Where the processor has no instruction for u8 times s8 (VNNI), it multiplies twice as fast if no
  * two neighbours in a row of W add up to more than 128, see tile_i8_avx2.c. int8 chooses the scales
- * of rows so there, which costs a third of a bit of them, and cuts the linear behind an activation
- * at 192 columns, which wins that back; int8-mixed, for accuracy, does not.
+ * of rows so there, which costs a third of a bit of them, and has blocks of 192 columns behind an
+ * activation, which wins that back; int8-mixed, for accuracy, does not.
  *
  * Linears over sequences, behind the pooling, stay in f32: they are a thousandth of the work. */
 #include "backend/cpu/precision.h"
@@ -33,10 +34,15 @@
 
 enum { N_LENGTHS = 5, REPEATS = 4, N_SEQUENCES = N_LENGTHS * REPEATS, W_MAX = 127 };
 
-/* Columns of the linears that one is cut into. */
-enum { TAILED_BLOCK = 256, PAIRED_BLOCK = 192, MIXED_BLOCK = 192 };
+/* Columns that have scales of their own. */
+enum { TAILED_BLOCK = 384, PAIRED_BLOCK = 192, MIXED_BLOCK = 192 };
 
 static const size_t lengths[N_LENGTHS] = {8, 16, 32, 64, 128};
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 bool qeff_numbers_are_i8(qeff_numbers numbers)
 {
@@ -53,6 +59,12 @@ int8_t qeff_quantize_weight(float w, float inverse)
 {
     const float q = rintf(w * inverse);
     return (int8_t)(q > W_MAX ? W_MAX : q < -W_MAX ? -W_MAX : q == q ? q : 0.0F);
+}
+
+size_t qeff_packed_words(qeff_numbers numbers, size_t k, size_t block)
+{
+    const size_t scales = qeff_numbers_are_i8(numbers) ? 2 * qeff_blocks(k, block) : 0;
+    return qeff_numbers_groups(numbers, k) + scales;
 }
 
 /* --- the forward pass ---------------------------------------------------------------------------
@@ -295,9 +307,11 @@ typedef struct setting {
 typedef struct quantizing {
     const qeff_graph *graph;
     const qeff_constant *weight; /* [N, K] */
+    size_t block;                /* columns */
     float *row, *largest_w;      /* [K] */
-    float *factor, *scale;       /* [K], [N] */
-    int32_t *sum;                /* [N] */
+    float *factor;               /* [K] */
+    float *scale;                /* [blocks, N rounded up to 16] */
+    int32_t *sum;                /* the same */
     bool is_paired;
 } quantizing;
 
@@ -324,89 +338,71 @@ static float scale_of(const float *row, size_t n, bool is_paired)
     return (largest >= 1e-30F ? largest / (float)W_MAX : 0.0F) + nan;
 }
 
+/* Scale and sum of `n` weights of a row, in place `at`. */
+static void scale_block(quantizing *q, const float *w, size_t n, size_t at)
+{
+    q->scale[at] = scale_of(w, n, q->is_paired);
+    const float inverse = qeff_weight_inverse(q->scale[at]);
+    for (size_t k = 0; k < n; k++)
+        q->sum[at] += qeff_quantize_weight(w[k], inverse);
+}
+
 static void scale_rows(quantizing *q)
 {
     const size_t n_in = q->weight->columns;
+    const size_t stride = qeff_gemm_panels(q->weight->rows) * QEFF_PANEL;
     for (size_t n = 0; n < q->weight->rows; n++) {
         qeff_constant_read_row(q->graph, q->weight, n, q->row);
         for (size_t k = 0; k < n_in; k++)
             q->row[k] /= q->factor[k];
-        q->scale[n] = scale_of(q->row, n_in, q->is_paired);
-        const float inverse = qeff_weight_inverse(q->scale[n]);
-        for (size_t k = 0; k < n_in; k++)
-            q->sum[n] += qeff_quantize_weight(q->row[k], inverse);
+        for (size_t k = 0; k < n_in; k += q->block)
+            scale_block(q, q->row + k, smaller(q->block, n_in - k), k / q->block * stride + n);
     }
 }
 
-/* Gives the step weights in s8. */
-static bool set_int8(const setting *set, qeff_step *step, const float *largest_x)
+static void quantize(quantizing *q, const float *largest_x)
+{
+    const size_t n_in = q->weight->columns;
+    find_largest_weights(q);
+    for (size_t k = 0; k < n_in; k += q->block)
+        smooth(largest_x + k, q->largest_w + k, smaller(q->block, n_in - k), q->factor + k);
+    scale_rows(q);
+}
+
+/* Gives the step weights in s8, with scales of their own for each `block` columns; 0: for all. */
+static bool set_int8(const setting *set, qeff_step *step, const float *largest_x, size_t block)
 {
     qeff_plan *plan = set->plan;
     qeff_constant packed = plan->constants[step->weight];
     const size_t n = packed.rows, k = packed.columns;
+    const size_t n_scales = qeff_blocks(k, block) * qeff_gemm_panels(n) * QEFF_PANEL;
     qeff_arena work = {0};
-    quantizing q = {
-        .graph = set->graph, .weight = &packed, .is_paired = set->i8 == QEFF_NUMBERS_I8_PAIRED};
+    quantizing q = {.graph = set->graph,
+                    .weight = &packed,
+                    .block = block ? block : k,
+                    .is_paired = set->i8 == QEFF_NUMBERS_I8_PAIRED};
     q.row = qeff_arena_array(&work, k, sizeof *q.row);
     q.largest_w = qeff_arena_array(&work, k, sizeof *q.largest_w);
     q.factor = qeff_arena_array(&plan->computed, k, sizeof *q.factor);
-    q.scale = qeff_arena_array(&plan->computed, n, sizeof *q.scale);
-    q.sum = qeff_arena_array(&plan->computed, n, sizeof *q.sum);
+    q.scale = qeff_arena_array(&plan->computed, n_scales, sizeof *q.scale);
+    q.sum = qeff_arena_array(&plan->computed, n_scales, sizeof *q.sum);
     bool is_done = q.row && q.largest_w && q.factor && q.scale && q.sum;
     if (is_done) {
-        find_largest_weights(&q);
-        smooth(largest_x, q.largest_w, k, q.factor);
-        scale_rows(&q);
+        quantize(&q, largest_x);
         packed.dtype = QEFF_DTYPE_I8;
+        packed.block = block;
         packed.w_scale = q.scale;
         packed.w_factor = q.factor;
         step->numbers = set->i8;
+        step->block = block;
         step->weight = qeff_plan_append_constant(plan, &packed);
         step->factor = add_vector(plan, QEFF_DTYPE_F32, k, q.factor, packed.name);
-        step->w_scale = add_vector(plan, QEFF_DTYPE_F32, n, q.scale, packed.name);
-        step->w_sum = add_vector(plan, QEFF_DTYPE_I32, n, q.sum, packed.name);
+        step->w_scale = add_vector(plan, QEFF_DTYPE_F32, n_scales, q.scale, packed.name);
+        step->w_sum = add_vector(plan, QEFF_DTYPE_I32, n_scales, q.sum, packed.name);
         is_done = step->weight >= 0 && step->factor >= 0 && step->w_scale >= 0 && step->w_sum >= 0;
     }
     qeff_arena_deinit(&work);
     return is_done;
-}
-
-/* Columns [first, end) of the input and the weights of a linear. */
-static bool cut_columns(qeff_plan *plan, qeff_step *step, size_t first, size_t end)
-{
-    qeff_constant part = plan->constants[step->weight];
-    part.all_columns = part.columns;
-    part.first_column = first;
-    part.columns = end - first;
-    step->x.column += first;
-    step->x.width = end - first;
-    step->weight = qeff_plan_add_constant(plan, &part);
-    return step->weight >= 0;
-}
-
-/* Adds a linear in int8: a chain in which each takes some of the columns, and the sum so far for
- * its residual. */
-static bool
-add_int8(const setting *set, const qeff_step *whole, const float *largest_x, size_t n_blocks)
-{
-    qeff_plan *plan = set->plan;
-    const size_t width = whole->x.width;
-    qeff_view sum = whole->y;
-    for (size_t b = 0; b < n_blocks; b++) {
-        qeff_step step = *whole;
-        const size_t first = b * width / n_blocks, end = (b + 1) * width / n_blocks;
-        if (n_blocks > 1 && !cut_columns(plan, &step, first, end)) return false;
-        step.y = sum;
-        if (b > 0) step.bias = -1;
-        if (b + 1 < n_blocks) {
-            step.out.value = qeff_plan_add_value(plan, QEFF_ROWS_TOKEN, whole->out.width);
-            if (step.out.value < 0) return false;
-        }
-        sum = step.out;
-        if (!set_int8(set, &step, largest_x + first) || qeff_plan_add_step(plan, &step) < 0)
-            return false;
-    }
-    return true;
 }
 
 static bool add_bf16(qeff_plan *plan, const qeff_step *linear)
@@ -438,15 +434,12 @@ static bool follows_activation(const qeff_step *steps, size_t n_steps, const qef
     return false;
 }
 
-/* A linear with an activation cannot be cut: the activation is of the whole sum. */
-static size_t count_blocks(const setting *set, const qeff_step *step, bool is_tailed)
+static size_t choose_block(const setting *set, const qeff_step *step, bool is_tailed)
 {
-    const bool is_cut = is_tailed || set->precision == QEFF_PRECISION_INT8_MIXED;
-    const size_t width = !is_tailed                          ? MIXED_BLOCK
-                         : set->i8 == QEFF_NUMBERS_I8_PAIRED ? PAIRED_BLOCK
-                                                             : TAILED_BLOCK;
-    if (!is_cut || step->activation != QEFF_ACTIVATION_NONE) return 1;
-    return (step->x.width + width - 1) / width;
+    if (is_tailed) return set->i8 == QEFF_NUMBERS_I8_PAIRED ? PAIRED_BLOCK : TAILED_BLOCK;
+    const bool is_cut =
+        set->precision == QEFF_PRECISION_INT8_MIXED && step->activation == QEFF_ACTIVATION_NONE;
+    return is_cut ? MIXED_BLOCK : 0;
 }
 
 /* The steps of a plan of f32, which are written anew. */
@@ -455,6 +448,55 @@ typedef struct old_steps {
     size_t n_steps;
     float *const *largest; /* by step; NULL: nothing was sampled */
 } old_steps;
+
+typedef struct counting {
+    int32_t value;
+    size_t n;
+} counting;
+
+static void count_view(void *ctx, qeff_view *view)
+{
+    counting *c = ctx;
+    if (view->value == c->value) c->n++;
+}
+
+/* Steps and outputs that read a value. */
+static size_t count_readers(const qeff_plan *plan, const old_steps *old, int32_t value)
+{
+    counting c = {.value = value};
+    for (size_t i = 0; i < old->n_steps; i++)
+        qeff_step_visit_views(&old->steps[i], count_view, &c);
+    for (size_t i = 0; i < plan->n_outputs; i++)
+        c.n += plan->output_views[i].value == value;
+    return c.n;
+}
+
+/* Lets the linear that writes the input of `step` write it as u8, where it is one of 8 bits and
+ * nothing else reads it. */
+static void pack_input(qeff_plan *plan, const old_steps *old, qeff_step *step)
+{
+    qeff_plan_value *x = &plan->values[step->x.value];
+    if (!step->block || step->x.width != x->width || count_readers(plan, old, step->x.value) != 1)
+        return;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        qeff_step *writer = &plan->steps[i];
+        if (writer->out.value != step->x.value || writer->kind != QEFF_STEP_LINEAR ||
+            !qeff_numbers_are_i8(writer->numbers))
+            continue;
+        writer->out_factor = step->factor;
+        step->factor = -1;
+        qeff_plan_pack_value(x, step->block);
+    }
+}
+
+static bool add_int8(const setting *set, const old_steps *old, const qeff_step *linear,
+                     size_t block, const float *largest_x)
+{
+    qeff_step step = *linear;
+    if (!set_int8(set, &step, largest_x, block)) return false;
+    pack_input(set->plan, old, &step);
+    return qeff_plan_add_step(set->plan, &step) >= 0;
+}
 
 static bool add_step(const setting *set, const old_steps *old, size_t i)
 {
@@ -466,7 +508,7 @@ static bool add_step(const setting *set, const old_steps *old, size_t i)
     if (set->precision == QEFF_PRECISION_BF16 ||
         (set->precision == QEFF_PRECISION_INT8_MIXED && is_tailed))
         return add_bf16(plan, step);
-    return add_int8(set, step, old->largest[i], count_blocks(set, step, is_tailed));
+    return add_int8(set, old, step, choose_block(set, step, is_tailed), old->largest[i]);
 }
 
 static bool set_all(const setting *set, float *const *largest)

@@ -17,6 +17,11 @@ static range share_of(const qeff_step_call *c, size_t n)
     return (range){n * c->part / c->n_parts, n * (c->part + 1) / c->n_parts};
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static float *rows_at(const qeff_step_call *c, qeff_view view, size_t *stride)
 {
     const qeff_plan_value *value = &c->plan->values[view.value];
@@ -92,66 +97,138 @@ static void run_embed(const qeff_step_call *c, const qeff_step *s)
     }
 }
 
-/* The scratch of a worker holds the rows of the chunk in 32-bit groups, then their scales and
- * zeros. */
-typedef struct packed_rows {
-    int32_t *groups;
-    float *scale;
-    int32_t *zero;
-    size_t stride;
-} packed_rows;
+/* Rows that a linear quantises at a time, with room between them as in qeff_plan_stride(). */
+enum { QUANTIZED_ROWS = 27 };
 
-size_t qeff_packed_scratch(size_t n_rows, size_t n_groups)
+/* The scratch of a worker holds the rows that a linear packs, then those that it quantises. */
+size_t qeff_packed_scratch(const qeff_plan *plan, size_t n_rows)
 {
-    return n_rows * (qeff_plan_stride(n_groups) + 2);
+    const size_t packed = plan->max_words ? n_rows * qeff_plan_stride(plan->max_words) : 0;
+    const size_t quantized = smaller(n_rows, QUANTIZED_ROWS) * qeff_plan_stride(plan->max_block);
+    return packed + (plan->max_block ? quantized : 0);
 }
 
-static packed_rows pack_rows(const qeff_step_call *c, const qeff_step *s, size_t n_rows)
+/* Columns [first, first + n) of a row of u8 that is `width` wide, from floats: a block of it. */
+static void quantize_block(const qeff_kernels *kernels, int32_t *row, size_t width, size_t block,
+                           size_t first, size_t n, const float *x, const float *factor)
 {
-    size_t x_stride;
-    const float *x = rows_at(c, s->x, &x_stride), *factor = vector_at(c, s->factor);
-    const size_t stride = qeff_plan_stride(qeff_numbers_groups(s->numbers, s->x.width));
-    packed_rows p = {.groups = (int32_t *)(void *)c->workspace.scratch, .stride = stride};
-    p.zero = p.groups + n_rows * stride;
-    p.scale = c->workspace.scratch + n_rows * (stride + 1);
-    for (size_t row = 0; row < n_rows; row++) {
-        void *y = p.groups + row * stride;
-        if (qeff_numbers_are_i8(s->numbers))
-            c->kernels->quantize_row_u8(y, x + row * x_stride, factor, s->x.width, &p.scale[row],
-                                        &p.zero[row]);
-        else
-            c->kernels->round_row_bf16(y, x + row * x_stride, s->x.width);
-    }
-    return p;
+    const size_t b = block ? first / block : 0;
+    int32_t *scales = row + qeff_numbers_groups(QEFF_NUMBERS_I8, width);
+    int32_t *zeros = scales + qeff_blocks(width, block);
+    kernels->quantize_row_u8((uint8_t *)row + first, x, factor + first, n,
+                             (float *)(void *)(scales + b), zeros + b);
 }
 
 /* Workers that share the step pack all rows each: less work than waiting for one another. */
+static void
+pack_rows(const qeff_step_call *c, const qeff_step *s, size_t n_rows, int32_t *out, size_t stride)
+{
+    size_t x_stride;
+    const float *x = rows_at(c, s->x, &x_stride), *factor = vector_at(c, s->factor);
+    const size_t width = s->x.width, block = s->block ? s->block : width;
+    for (size_t row = 0; row < n_rows; row++, x += x_stride, out += stride) {
+        if (!qeff_numbers_are_i8(s->numbers))
+            c->kernels->round_row_bf16((uint16_t *)(void *)out, x, width);
+        for (size_t k = 0; k < width && qeff_numbers_are_i8(s->numbers); k += block)
+            quantize_block(c->kernels, out, width, s->block, k, smaller(block, width - k), x + k,
+                           factor);
+    }
+}
+
+/* The rows of x in groups, in the workspace already or packed now. */
+static const int32_t *
+packed_rows(const qeff_step_call *c, const qeff_step *s, size_t n_rows, size_t *stride)
+{
+    int32_t *rows = (int32_t *)(void *)c->workspace.scratch;
+    if (c->plan->values[s->x.value].block > 0)
+        return (const int32_t *)(const void *)rows_at(c, s->x, stride);
+    *stride = qeff_plan_stride(qeff_packed_words(s->numbers, s->x.width, s->block));
+    pack_rows(c, s, n_rows, rows, *stride);
+    return rows;
+}
+
+static qeff_gemm_packed make_packed_gemm(const qeff_step_call *c, const qeff_step *s, size_t n_rows)
+{
+    qeff_gemm_packed g = {.n_rows = n_rows,
+                          .n_groups = qeff_numbers_groups(s->numbers, s->x.width),
+                          .n_out = s->out.width,
+                          .panels = c->plan->constants[s->weight].data,
+                          .bias = vector_at(c, s->bias),
+                          .activation = s->activation};
+    g.x = packed_rows(c, s, n_rows, &g.x_stride);
+    if (s->y.value >= 0) g.residual = rows_at(c, s->y, &g.residual_stride);
+    if (!qeff_numbers_are_i8(s->numbers)) return g;
+    g.block_groups = s->block / 4;
+    g.x_scale = (const float *)(const void *)(g.x + g.n_groups);
+    g.x_zero = g.x + g.n_groups + qeff_blocks(s->x.width, s->block);
+    g.x_scale_stride = g.x_stride;
+    g.w_scale = vector_at(c, s->w_scale);
+    g.w_sum = c->plan->constants[s->w_sum].data;
+    g.w_scale_stride = qeff_gemm_panels(g.n_out) * QEFF_PANEL;
+    g.w_pairs_fit = s->numbers == QEFF_NUMBERS_I8_PAIRED;
+    return g;
+}
+
+/* Rows [row, row + n_rows) and columns [column, column + n_out) of a product, into a buffer. */
+static qeff_gemm_packed cut_gemm(const qeff_gemm_packed *g, size_t row, size_t n_rows,
+                                 size_t column, size_t n_out, float *buffer)
+{
+    qeff_gemm_packed part = *g;
+    part.n_rows = n_rows;
+    part.n_out = n_out;
+    part.x += row * g->x_stride;
+    part.x_scale += row * g->x_scale_stride;
+    part.x_zero += row * g->x_scale_stride;
+    part.panels += column * g->n_groups;
+    part.w_scale += column;
+    part.w_sum += column;
+    if (g->bias) part.bias += column;
+    if (g->residual) part.residual += row * g->residual_stride + column;
+    part.y = buffer;
+    part.y_stride = qeff_plan_stride(n_out);
+    return part;
+}
+
+/* A linear that writes u8. Some rows of a block at a time go through a buffer, which is still in
+ * cache when they are quantised; workers share these pieces. */
+static void
+run_quantized_linear(const qeff_step_call *c, const qeff_step *s, size_t n_rows, float *buffer)
+{
+    const qeff_plan_value *value = &c->plan->values[s->out.value];
+    const size_t n_parts = (n_rows + QUANTIZED_ROWS - 1) / QUANTIZED_ROWS;
+    const range pieces = share_of(c, qeff_blocks(value->width, value->block) * n_parts);
+    if (n_rows == 0 || pieces.first == pieces.last) return;
+    const qeff_gemm_packed g = make_packed_gemm(c, s, n_rows);
+    int32_t *out = (int32_t *)(void *)(c->workspace.slots[value->slot]);
+    for (size_t i = pieces.first; i < pieces.last; i++) {
+        const size_t column = i / n_parts * value->block, part = i % n_parts;
+        const size_t row = part * n_rows / n_parts, end = (part + 1) * n_rows / n_parts;
+        const qeff_gemm_packed p = cut_gemm(&g, row, end - row, column,
+                                            smaller(value->block, value->width - column), buffer);
+        c->kernels->gemm_i8(&p, 0, qeff_gemm_panels(p.n_out));
+        for (size_t r = 0; r < p.n_rows; r++)
+            quantize_block(c->kernels, out + (row + r) * value->stride, value->width, value->block,
+                           column, p.n_out, p.y + r * p.y_stride, vector_at(c, s->out_factor));
+    }
+}
+
 static void run_packed_linear(const qeff_step_call *c, const qeff_step *s)
 {
     const range panels = share_of(c, qeff_gemm_panels(s->out.width));
     const size_t n_rows = count_rows(c, s->out);
-    if (n_rows == 0 || panels.first == panels.last) return;
-    const packed_rows x = pack_rows(c, s, n_rows);
-    qeff_gemm_packed g = {.n_rows = n_rows,
-                          .n_groups = qeff_numbers_groups(s->numbers, s->x.width),
-                          .n_out = s->out.width,
-                          .x = x.groups,
-                          .x_stride = x.stride,
-                          .panels = c->plan->constants[s->weight].data,
-                          .bias = vector_at(c, s->bias),
-                          .activation = s->activation};
-    g.y = rows_at(c, s->out, &g.y_stride);
-    if (s->y.value >= 0) g.residual = rows_at(c, s->y, &g.residual_stride);
-    if (qeff_numbers_are_i8(s->numbers)) {
-        g.x_scale = x.scale;
-        g.x_zero = x.zero;
-        g.w_scale = vector_at(c, s->w_scale);
-        g.w_sum = c->plan->constants[s->w_sum].data;
-        g.w_pairs_fit = s->numbers == QEFF_NUMBERS_I8_PAIRED;
-        c->kernels->gemm_i8(&g, panels.first, panels.last - panels.first);
-    } else {
-        c->kernels->gemm_bf16(&g, panels.first, panels.last - panels.first);
+    if (c->plan->values[s->out.value].block > 0) {
+        const size_t words = c->plan->max_words;
+        run_quantized_linear(c, s, n_rows,
+                             c->workspace.scratch + (words ? n_rows * qeff_plan_stride(words) : 0));
+        return;
     }
+    if (n_rows == 0 || panels.first == panels.last) return;
+    qeff_gemm_packed g = make_packed_gemm(c, s, n_rows);
+    g.y = rows_at(c, s->out, &g.y_stride);
+    if (qeff_numbers_are_i8(s->numbers))
+        c->kernels->gemm_i8(&g, panels.first, panels.last - panels.first);
+    else
+        c->kernels->gemm_bf16(&g, panels.first, panels.last - panels.first);
 }
 
 static void run_linear(const qeff_step_call *c, const qeff_step *s)

@@ -37,8 +37,8 @@ typedef struct qeff_step_call {
  * step must wait for all of them. */
 void qeff_step_run(const qeff_step_call *call, const qeff_step *step);
 
-/** Words of scratch that a linear of 8 or 16 bits takes for its rows. */
-size_t qeff_packed_scratch(size_t n_rows, size_t n_groups);
+/** Floats of scratch that linears of 8 and 16 bits take, for a chunk of `n_rows` rows. */
+size_t qeff_packed_scratch(const qeff_plan *plan, size_t n_rows);
 
 /** First row of a view in the workspace. */
 const float *qeff_step_rows(const qeff_step_call *call, qeff_view view, size_t *stride);

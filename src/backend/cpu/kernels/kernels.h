@@ -64,21 +64,26 @@ static inline size_t qeff_gemm_panels(size_t n_out)
 /** The same product of rows and weights of 8 or 16 bits, as 32-bit groups along K: four u8 and s8,
  * or two bf16. K is filled up to whole groups with zeros in W.
  *
- *   i8    y = activation((x - zero) W^T x_scale w_scale + bias) + residual, where the sum of
- *         integers is exact; needs K <= QEFF_INT8_WIDTH_MAX. `w_sum` holds the sums of W's rows.
+ *   i8    y = activation(sum over the blocks b of K of
+ *             (x_b - zero_b) W_b^T x_scale_b w_scale_b + bias) + residual,
+ *         where the sum of integers of a block is exact; needs blocks of up to QEFF_INT8_WIDTH_MAX.
+ *         Blocks are added one after the other. `w_sum` holds the sums of W's rows
  *   bf16  y = activation(x W^T + bias) + residual in f32; the two products of a group and the sum
- * so far may be added in any order.
+ * so far may be added in any order. K has one block
  *
  * W [N, K] is packed as [ceil(N / 16)][groups][16], columns past N filled with zeros. */
 typedef struct qeff_gemm_packed {
     size_t n_rows, n_groups, n_out; /**< M, ceil(K / 4) or ceil(K / 2), N */
+    size_t block_groups;            /**< groups of a block; 0: K is one block */
     const int32_t *x;               /**< [M, groups] */
     size_t x_stride;                /**< groups from row to row */
     const int32_t *panels;
-    const float *x_scale;  /**< i8: [M] */
-    const int32_t *x_zero; /**< i8: [M], the number that stands for 0.0 */
-    const float *w_scale;  /**< i8: [N, rounded up to 16] */
-    const int32_t *w_sum;  /**< i8: [N, rounded up to 16] */
+    const float *x_scale;  /**< i8: [M, blocks] */
+    const int32_t *x_zero; /**< i8: [M, blocks], the number that stands for 0.0 */
+    size_t x_scale_stride; /**< of x_scale and x_zero, from row to row */
+    const float *w_scale;  /**< i8: [blocks, N rounded up to 16] */
+    const int32_t *w_sum;  /**< i8: [blocks, N rounded up to 16] */
+    size_t w_scale_stride; /**< of w_scale and w_sum, from block to block */
     bool w_pairs_fit;      /**< i8: the weights of columns 2k and 2k + 1 add up to -128 to 128 */
     const float *bias;     /**< [N, rounded up to 16], or NULL */
     qeff_activation activation;
@@ -87,6 +92,11 @@ typedef struct qeff_gemm_packed {
     float *y; /**< [M, N] */
     size_t y_stride;
 } qeff_gemm_packed;
+
+static inline size_t qeff_gemm_block(const qeff_gemm_packed *g)
+{
+    return g->block_groups ? g->block_groups : g->n_groups;
+}
 
 /** Up to here 255 * 127 * K fits an int32_t. */
 enum { QEFF_INT8_WIDTH_MAX = 1 << 16 };

@@ -72,23 +72,38 @@ static void finish_element(const qeff_gemm_packed *g, size_t row, size_t column,
     g->y[row * g->y_stride + column] = y;
 }
 
-/* Unsigned, since numbers of a file that was tampered with may overflow. */
+/* The sum of integers over groups [first, last), less what the zero of the row adds. Unsigned,
+ * since numbers of a file that was tampered with may overflow. */
+static int32_t sum_i8(const int32_t *x, const int32_t *panel, size_t first, size_t last,
+                      uint32_t zero, uint32_t w_sum)
+{
+    uint32_t sum = 0;
+    for (size_t k = first; k < last; k++) {
+        const uint8_t *u = (const uint8_t *)(x + k);
+        const int8_t *w = (const int8_t *)(panel + k * QEFF_PANEL);
+        for (size_t i = 0; i < 4; i++)
+            sum += (uint32_t)((int32_t)u[i] * w[i]);
+    }
+    return (int32_t)(sum - zero * w_sum);
+}
+
 static void gemm_i8(const qeff_gemm_packed *g, size_t first_panel, size_t n_panels)
 {
+    const size_t block = qeff_gemm_block(g);
     for (size_t column = first_panel * QEFF_PANEL;
          column < (first_panel + n_panels) * QEFF_PANEL && column < g->n_out; column++) {
         const int32_t *panel = g->panels + column / QEFF_PANEL * g->n_groups * QEFF_PANEL;
         for (size_t row = 0; row < g->n_rows; row++) {
-            const uint8_t *x = (const uint8_t *)(g->x + row * g->x_stride);
-            uint32_t sum = 0;
-            for (size_t k = 0; k < g->n_groups; k++) {
-                const int8_t *w = (const int8_t *)(panel + k * QEFF_PANEL + column % QEFF_PANEL);
-                for (size_t i = 0; i < 4; i++)
-                    sum += (uint32_t)((int32_t)x[4 * k + i] * w[i]);
+            float y = 0.0F;
+            for (size_t b = 0; b * block < g->n_groups; b++) {
+                const size_t last = (b + 1) * block < g->n_groups ? (b + 1) * block : g->n_groups;
+                const size_t at = row * g->x_scale_stride + b, w = b * g->w_scale_stride + column;
+                const int32_t sum =
+                    sum_i8(g->x + row * g->x_stride, panel + column % QEFF_PANEL, b * block, last,
+                           (uint32_t)g->x_zero[at], (uint32_t)g->w_sum[w]);
+                y += (float)sum * g->w_scale[w] * g->x_scale[at];
             }
-            sum -= (uint32_t)g->x_zero[row] * (uint32_t)g->w_sum[column];
-            finish_element(g, row, column,
-                           (float)(int32_t)sum * g->w_scale[column] * g->x_scale[row]);
+            finish_element(g, row, column, y);
         }
     }
 }

@@ -1,10 +1,10 @@
 /* tile_avx512bf16.c - bf16 rows times bf16 weights by VDPBF16PS: two products a lane and
  * instruction, at the rate of a multiply-add. The instruction takes denormals for zero and rounds
  * to nearest even whatever the caller's mode is. */
-#define ACCUMULATOR           __m512
-#define DOT(sum, x, w)        _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(w))
-#define BEGIN(row, p)         _mm512_setzero_ps()
-#define TO_FLOAT(sum, row, p) _mm512_add_ps(sum, _mm512_loadu_ps(o.out.bias + (p)*LANES))
+#define ACCUMULATOR      __m512
+#define DOT(sum, x, w)   _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(w))
+#define BEGIN(p)         _mm512_setzero_ps()
+#define TO_FLOAT(sum, p) _mm512_add_ps(sum, _mm512_loadu_ps(bias + (p)*LANES))
 
 #include "backend/cpu/kernels/tile_avx512bf16.h"
 #include "backend/cpu/kernels/packed_avx512.inc"
@@ -20,9 +20,12 @@ void qeff_tile_avx512bf16(size_t rows, size_t panels, const qeff_tile_bf16 *tile
                                 .x_stride = tile->x_stride,
                                 .n_groups = tile->n_groups,
                                 .panel = tile->panel,
+                                .panel_stride = tile->n_groups * QEFF_PANEL,
                                 .prefetch = (const char *)tile->panel,
-                                .out = {.bias = zeros, .y = tile->y, .y_stride = tile->y_stride}};
-    compute_tile(rows, panels, &packed);
+                                .bias = zeros,
+                                .y = tile->y,
+                                .y_stride = tile->y_stride};
+    run_tile(rows, panels, &packed);
 }
 
 void qeff_kernels_avx512bf16(qeff_kernels *kernels)

@@ -22,12 +22,13 @@ static inline __m512i dot(__m512i sum, __m512i x, __m512i w)
 
 #define ACCUMULATOR    __m512i
 #define DOT(sum, x, w) dot(sum, x, w)
-#define BEGIN(row, p)                                                                              \
-    _mm512_mullo_epi32(_mm512_set1_epi32(-o.x_zero[row]), _mm512_loadu_si512(o.w_sum + (p)*LANES))
-#define TO_FLOAT(sum, row, p)                                                                      \
-    _mm512_fmadd_ps(                                                                               \
-        _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(o.w_scale + (p)*LANES)),            \
-        _mm512_set1_ps(o.x_scale[row]), _mm512_loadu_ps(o.out.bias + (p)*LANES))
+#define BEGIN(p)                                                                                   \
+    _mm512_mullo_epi32(                                                                            \
+        _mm512_set1_epi32(*x_zero),                                                                \
+        _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(w_sum + (p)*LANES)))
+#define TO_FLOAT(sum, p)                                                                           \
+    _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(w_scale + (p)*LANES)),  \
+                    _mm512_set1_ps(*x_scale), _mm512_loadu_ps(bias + (p)*LANES))
 
 #include "backend/cpu/kernels/packed_avx512.inc"
 

@@ -89,7 +89,7 @@ static inline __m256 load_even(const int32_t *panel)
             x3 += 2;                                                                               \
         }                                                                                          \
         (void)stride, (void)x3;                                                                    \
-        EACH_##rows(STORE, ) qeff_tile_finish_avx2(rows, &t->out);                                 \
+        EACH_##rows(STORE, )                                                                       \
     }
 DEFINE_WIDENED_TILE(1, tile_1)
 DEFINE_WIDENED_TILE(2, tile_2)
