@@ -330,7 +330,14 @@ static void work_quantize(const void *ctx)
     const row_work *w = ctx;
     float scale;
     int32_t zero;
-    w->kernels->quantize_row_u8((uint8_t *)w->y, w->a, w->b, w->n, &scale, &zero);
+    const qeff_quantize q = {.n_rows = 1,
+                             .n = w->n,
+                             .x = w->a,
+                             .factor = w->b,
+                             .y = (int32_t *)(void *)w->y,
+                             .scale = &scale,
+                             .zero = &zero};
+    w->kernels->quantize_u8(&q);
 }
 
 static void work_round(const void *ctx)
@@ -417,7 +424,7 @@ static void bench_rms_norm_f32(const level *at)
     bench_row(at, "rms norm", work_rms_norm, 768, 0);
 }
 
-static void bench_quantize_row_u8(const level *at)
+static void bench_quantize_u8(const level *at)
 {
     bench_row(at, "quantize", work_quantize, 384, 0);
 }

@@ -4,7 +4,7 @@
  * Tolerances, relative to the largest term of the sum an element is made of:
  *   gemm              1e-5: sums in the same order, with and without FMA
  *   gemm_i8           exact sums of integers; 1e-5 with scales and what follows
- *   quantize_row_u8, round_row_bf16   the same bits */
+ *   quantize_u8, round_row_bf16   the same bits */
 #include "kernel_variants.h"
 
 #include "base/span.h"
@@ -336,41 +336,85 @@ TEST(packed_gemm, agrees_with_scalar_for_every_epilogue)
                                           (bits & 2) != 0);
 }
 
+/* Rows of which some hold what is no number, and one only zeros. */
+static float *make_rows(size_t m, size_t n)
+{
+    float *x = numbers(m * n);
+    if (m > 1) x[n + n / 2] = NAN;
+    if (m > 2) x[2 * n + n / 2] = -INFINITY;
+    for (size_t i = 0; m > 3 && i < n; i++)
+        x[3 * n + i] = 0.0F;
+    return x;
+}
+
+static void check_quantize(size_t m, size_t n, bool has_factor)
+{
+    qeff_kernels kernels[PACKED_VARIANTS];
+    const size_t n_variants = packed_variants(kernels), groups = (n + 3) / 4;
+    float *x = make_rows(m, n), *factor = numbers(n), *scale = numbers(m), *expected = numbers(m);
+    int32_t *zero = test_malloc(m * sizeof *zero), *y[2];
+    for (size_t i = 0; i < 2; i++)
+        y[i] = test_malloc(m * groups * sizeof *y[i]);
+    qeff_quantize q = {.n_rows = m,
+                       .n = n,
+                       .x = x,
+                       .x_stride = n,
+                       .factor = has_factor ? factor : NULL,
+                       .y = y[0],
+                       .y_stride = groups,
+                       .scale = expected,
+                       .zero = zero,
+                       .scale_stride = 1};
+    kernels[n_variants - 1].quantize_u8(&q);
+    q.y = y[1];
+    q.scale = scale;
+    for (size_t v = 0; v + 1 < n_variants; v++) {
+        kernels[v].quantize_u8(&q);
+        for (size_t row = 0; row < m; row++) {
+            const bool is_number = row != 1 && row != 2;
+            assert_true(zero[row] >= 0 && zero[row] <= 255);
+            assert_int_equal(isnan(scale[row]) == 0, is_number);
+            if (!is_number) continue;
+            assert_memory_equal(&scale[row], &expected[row], sizeof *scale);
+            assert_memory_equal(y[1] + row * groups, y[0] + row * groups, groups * sizeof *y[0]);
+        }
+    }
+    for (size_t i = 0; i < 2; i++)
+        test_free(y[i]);
+    test_free(x);
+    test_free(factor);
+    test_free(scale);
+    test_free(expected);
+    test_free(zero);
+}
+
 TEST(quantize, gives_the_same_bits_on_every_instruction_set)
+{
+    (void)state_;
+    for (size_t n = 1; n <= 2 * SIZE_MAX_TESTED; n++)
+        for (size_t m = 1; m <= 13; m += m < 8 ? 1 : 5)
+            check_quantize(m, n, (n + m) % 2 != 0);
+}
+
+TEST(round_to_bf16, gives_the_same_bits_on_every_instruction_set)
 {
     (void)state_;
     qeff_kernels kernels[PACKED_VARIANTS];
     const size_t n_variants = packed_variants(kernels);
-    for (size_t n = 1; n <= SIZE_MAX_TESTED; n++)
-        for (int special = 0; special < 5; special++) {
-            float *x = numbers(n), *factor = numbers(n), scale[PACKED_VARIANTS];
-            uint8_t *y[PACKED_VARIANTS];
-            uint16_t *z[PACKED_VARIANTS];
-            int32_t zero[PACKED_VARIANTS];
-            if (special == 1) x[n / 2] = NAN;
-            if (special == 2) x[n / 2] = -INFINITY;
-            for (size_t i = 0; special == 3 && i < n; i++)
-                x[i] = 0.0F;
-            for (size_t v = 0; v < n_variants; v++) {
-                y[v] = test_malloc((n + 3) / 4 * 4);
-                z[v] = test_malloc((n + 1) / 2 * 4);
-                kernels[v].quantize_row_u8(y[v], x, special == 4 ? NULL : factor, n, &scale[v],
-                                           &zero[v]);
-                kernels[v].round_row_bf16(z[v], x, n);
-                assert_int_equal(isnan(scale[v]) != 0, special == 1 || special == 2);
-                assert_true(zero[v] >= 0 && zero[v] <= 255);
-                if (special != 1 && special != 2)
-                    assert_memory_equal(&scale[v], &scale[0], sizeof(float));
-                assert_memory_equal(z[v], z[0], (n + 1) / 2 * 4);
-                if (special != 1 && special != 2) assert_memory_equal(y[v], y[0], (n + 3) / 4 * 4);
-            }
-            for (size_t v = 0; v < n_variants; v++) {
-                test_free(y[v]);
-                test_free(z[v]);
-            }
-            test_free(x);
-            test_free(factor);
+    for (size_t n = 1; n <= SIZE_MAX_TESTED; n++) {
+        float *x = numbers(n);
+        uint16_t *expected = test_malloc((n + 1) / 2 * 4), *found = test_malloc((n + 1) / 2 * 4);
+        if (n % 3 == 0) x[n / 2] = NAN;
+        if (n % 3 == 1) x[n / 2] = -INFINITY;
+        kernels[n_variants - 1].round_row_bf16(expected, x, n);
+        for (size_t v = 0; v + 1 < n_variants; v++) {
+            kernels[v].round_row_bf16(found, x, n);
+            assert_memory_equal(found, expected, (n + 1) / 2 * 4);
         }
+        test_free(x);
+        test_free(expected);
+        test_free(found);
+    }
 }
 
 int main(void)
@@ -387,6 +431,7 @@ int main(void)
         RUN(gemm_bf16, agrees_with_scalar_for_long_and_many_rows),
         RUN(packed_gemm, agrees_with_scalar_for_every_epilogue),
         RUN(quantize, gives_the_same_bits_on_every_instruction_set),
+        RUN(round_to_bf16, gives_the_same_bits_on_every_instruction_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

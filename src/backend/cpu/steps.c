@@ -108,31 +108,41 @@ size_t qeff_packed_scratch(const qeff_plan *plan, size_t n_rows)
     return packed + (plan->max_block ? quantized : 0);
 }
 
-/* Columns [first, first + n) of a row of u8 that is `width` wide, from floats: a block of it. */
-static void quantize_block(const qeff_kernels *kernels, int32_t *row, size_t width, size_t block,
-                           size_t first, size_t n, const float *x, const float *factor)
+/* Columns [first, first + n) of rows of u8 that are `width` wide, a block of them. */
+typedef struct block {
+    size_t width, block, first, n;
+} block;
+
+/* From floats at q->x, with the factors of the whole row. */
+static void quantize_block(const qeff_kernels *kernels, qeff_quantize q, block b)
 {
-    const size_t b = block ? first / block : 0;
-    int32_t *scales = row + qeff_numbers_groups(QEFF_NUMBERS_I8, width);
-    int32_t *zeros = scales + qeff_blocks(width, block);
-    kernels->quantize_row_u8((uint8_t *)row + first, x, factor + first, n,
-                             (float *)(void *)(scales + b), zeros + b);
+    const size_t index = b.block ? b.first / b.block : 0;
+    int32_t *scales = q.y + qeff_numbers_groups(QEFF_NUMBERS_I8, b.width);
+    q.n = b.n;
+    q.factor += b.first;
+    q.scale = (float *)(void *)(scales + index);
+    q.zero = scales + qeff_blocks(b.width, b.block) + index;
+    q.scale_stride = q.y_stride;
+    q.y += b.first / 4;
+    kernels->quantize_u8(&q);
 }
 
 /* Workers that share the step pack all rows each: less work than waiting for one another. */
 static void
 pack_rows(const qeff_step_call *c, const qeff_step *s, size_t n_rows, int32_t *out, size_t stride)
 {
-    size_t x_stride;
-    const float *x = rows_at(c, s->x, &x_stride), *factor = vector_at(c, s->factor);
-    const size_t width = s->x.width, block = s->block ? s->block : width;
-    for (size_t row = 0; row < n_rows; row++, x += x_stride, out += stride) {
-        if (!qeff_numbers_are_i8(s->numbers))
-            c->kernels->round_row_bf16((uint16_t *)(void *)out, x, width);
-        for (size_t k = 0; k < width && qeff_numbers_are_i8(s->numbers); k += block)
-            quantize_block(c->kernels, out, width, s->block, k, smaller(block, width - k), x + k,
-                           factor);
+    qeff_quantize q = {
+        .n_rows = n_rows, .factor = vector_at(c, s->factor), .y = out, .y_stride = stride};
+    const float *x = rows_at(c, s->x, &q.x_stride);
+    const size_t width = s->x.width, step = s->block ? s->block : width;
+    for (size_t first = 0; first < width && qeff_numbers_are_i8(s->numbers); first += step) {
+        q.x = x + first;
+        quantize_block(c->kernels, q,
+                       (block){width, s->block, first, smaller(step, width - first)});
     }
+    for (size_t row = 0; row < n_rows && !qeff_numbers_are_i8(s->numbers); row++)
+        c->kernels->round_row_bf16((uint16_t *)(void *)(out + row * stride), x + row * q.x_stride,
+                                   width);
 }
 
 /* The rows of x in groups, in the workspace already or packed now. */
@@ -206,9 +216,13 @@ run_quantized_linear(const qeff_step_call *c, const qeff_step *s, size_t n_rows,
         const qeff_gemm_packed p = cut_gemm(&g, row, end - row, column,
                                             smaller(value->block, value->width - column), buffer);
         c->kernels->gemm_i8(&p, 0, qeff_gemm_panels(p.n_out));
-        for (size_t r = 0; r < p.n_rows; r++)
-            quantize_block(c->kernels, out + (row + r) * value->stride, value->width, value->block,
-                           column, p.n_out, p.y + r * p.y_stride, vector_at(c, s->out_factor));
+        const qeff_quantize q = {.n_rows = p.n_rows,
+                                 .x = p.y,
+                                 .x_stride = p.y_stride,
+                                 .factor = vector_at(c, s->out_factor),
+                                 .y = out + row * value->stride,
+                                 .y_stride = value->stride};
+        quantize_block(c->kernels, q, (block){value->width, value->block, column, p.n_out});
     }
 }
 

@@ -167,25 +167,39 @@ typedef struct qeff_pool {
     const int32_t *positions; /**< [T]; read by the weighted mean */
 } qeff_pool;
 
-/** Scale and zero of a row for quantize_row_u8: 255 numbers over [least, most], which holds 0, so
- * that 0 has a number of its own. A range below the normal ones is none; NaN in `nan`, or a range
- * that is not finite, makes the scale NaN. Shared, since every variant must give the same bits.
+/** y = round(x factor / scale) + zero in 0 to 255, with a scale and a zero for each row, filled
+ * with zeros to a multiple of 4. The same bits in every variant; where an element is no number, or
+ * the range of a row is not finite, the scale is NaN. */
+typedef struct qeff_quantize {
+    size_t n_rows, n; /**< M, K */
+    const float *x;   /**< [M, K] */
+    size_t x_stride;
+    const float *factor; /**< [K], or NULL */
+    int32_t *y;          /**< [M, ceil(K / 4)], four u8 each */
+    size_t y_stride;
+    float *scale;        /**< [M] */
+    int32_t *zero;       /**< [M] */
+    size_t scale_stride; /**< of scale and zero, from row to row */
+} qeff_quantize;
+
+/** Scale and zero of a row: 255 numbers over [least, most], which holds 0, so that 0 has a number
+ * of its own. A range below the normal ones is none; one that is not finite makes the scale NaN.
+ * Shared, since every variant must give the same bits.
  * @return what x is multiplied with */
-static inline float qeff_spread_u8(float least, float most, float nan, float *scale, int32_t *zero)
+static inline float qeff_spread_u8(float least, float most, float *scale, int32_t *zero)
 {
     const float range = most - least;
     const bool is_usable = range >= 1e-30F && range <= 1e38F;
     const float inverse = is_usable ? 255.0F / range : 0.0F;
-    *scale = (is_usable ? range / 255.0F : 0.0F) + nan + (range <= 1e38F ? 0.0F : NAN);
+    *scale = (is_usable ? range / 255.0F : 0.0F) + (range <= 1e38F ? 0.0F : NAN);
     *zero = is_usable ? (int32_t)rintf(-least * inverse) : 0;
     return inverse;
 }
 
-/*  quantize_row_u8   y = round(x factor / scale) + zero in 0 to 255, filled with zeros to a
- * multiple of 4; factor may be NULL. The same bits in every variant round_row_bf16    y = x to
- * nearest even, filled with a zero to a multiple of 2; NaN stays NaN. The same bits in every
- * variant, but that denormals may become zero layer_norm_f32    y = (x - mean) / sqrt(variance +
- * eps) * gamma + beta; beta may be NULL rms_norm_f32      y = x / sqrt(mean of x^2 + eps) * gamma
+/*  round_row_bf16    y = x to nearest even, filled with a zero to a multiple of 2; NaN stays NaN.
+ *                    The same bits in every variant, but that denormals may become zero
+ *  layer_norm_f32    y = (x - mean) / sqrt(variance + eps) * gamma + beta; beta may be NULL
+ *  rms_norm_f32      y = x / sqrt(mean of x^2 + eps) * gamma
  *  softmax_f32       y = exp(x - max x) / sum
  *  activate_f32      y = activation(x)
  *  arithmetic_f32    y = a op b

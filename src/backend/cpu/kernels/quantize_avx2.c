@@ -29,8 +29,8 @@ static inline void store_bytes(uint8_t *y, __m256i q, size_t count)
 }
 
 /* The operand of a comparison with NaN that is returned is the second one: the range so far. */
-void qeff_quantize_row_u8_avx2(uint8_t *y, const float *x, const float *factor, size_t n,
-                               float *scale, int32_t *zero)
+static void
+quantize_row(const float *x, const float *factor, size_t n, uint8_t *y, float *scale, int32_t *zero)
 {
     __m256 least = _mm256_setzero_ps(), most = least, nan = least;
     for (size_t i = 0; i < n; i += LANES) {
@@ -39,10 +39,11 @@ void qeff_quantize_row_u8_avx2(uint8_t *y, const float *x, const float *factor, 
         most = _mm256_max_ps(v, most);
         nan = _mm256_fmadd_ps(v, _mm256_setzero_ps(), nan);
     }
-    const __m256 by = _mm256_set1_ps(qeff_spread_u8(min_lanes(least), max_lanes(most),
-                                                    sum_lanes(nan), scale, zero)),
-                 infinity = _mm256_set1_ps(INFINITY);
+    const __m256 infinity = _mm256_set1_ps(INFINITY);
+    const __m256 by =
+        _mm256_set1_ps(qeff_spread_u8(min_lanes(least), max_lanes(most), scale, zero));
     const __m256i shift = _mm256_set1_epi32(*zero), top = _mm256_set1_epi32(255);
+    *scale += sum_lanes(nan);
     for (size_t i = 0; i < n; i += LANES) {
         const __m256i mask = lanes_left(n, i);
         const __m256 v = _mm256_mul_ps(load_scaled(x, factor, i, mask), by);
@@ -53,6 +54,14 @@ void qeff_quantize_row_u8_avx2(uint8_t *y, const float *x, const float *factor, 
         q = _mm256_and_si256(q, _mm256_and_si256(is_finite, mask));
         store_bytes(y + i, q, n - i < LANES ? (n - i + 3) / 4 * 4 : LANES);
     }
+}
+
+void qeff_quantize_u8_avx2(const qeff_quantize *q)
+{
+    for (size_t row = 0; row < q->n_rows; row++)
+        quantize_row(q->x + row * q->x_stride, q->factor, q->n,
+                     (uint8_t *)(q->y + row * q->y_stride), q->scale + row * q->scale_stride,
+                     q->zero + row * q->scale_stride);
 }
 
 void qeff_round_row_bf16_avx2(uint16_t *y, const float *x, size_t n)

@@ -10,36 +10,31 @@ static inline __m512 load_scaled(const float *x, const float *factor, size_t i, 
     return factor ? _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, factor + i)) : v;
 }
 
-static inline float min_lanes(__m512 v)
-{
-    return -max_lanes(_mm512_xor_ps(v, _mm512_set1_ps(-0.0F)));
-}
-
-/* What the elements of a row, or of some lanes of it, range over; `nan` is zero or NaN. */
+/* What the elements of a row, or of some lanes of it, range over, as the bits of floats. Those of
+ * floats above zero are ordered like integers, and those of floats below zero backwards, with the
+ * upper bit set: the largest signed number is the largest float, and the largest unsigned one the
+ * least float, if there is one on that side of zero. NaN is beyond both ends. */
 typedef struct range {
-    __m512 least, most, nan;
+    __m512i least, most;
 } range;
 
-/* The operand of a comparison with NaN that is returned is the second one: the range so far. */
 static inline void widen(range *r, __m512 v)
 {
-    r->least = _mm512_min_ps(v, r->least);
-    r->most = _mm512_max_ps(v, r->most);
-    r->nan = _mm512_fmadd_ps(v, _mm512_setzero_ps(), r->nan);
+    r->least = _mm512_max_epu32(r->least, _mm512_castps_si512(v));
+    r->most = _mm512_max_epi32(r->most, _mm512_castps_si512(v));
 }
 
 static inline void join(range *r, const range *other)
 {
-    r->least = _mm512_min_ps(other->least, r->least);
-    r->most = _mm512_max_ps(other->most, r->most);
-    r->nan = _mm512_add_ps(r->nan, other->nan);
+    r->least = _mm512_max_epu32(r->least, other->least);
+    r->most = _mm512_max_epi32(r->most, other->most);
 }
 
-/* Four ranges at a time: one alone waits for its own last sum. */
+/* Four ranges at a time: one alone waits for its own last result. */
 static inline range find_range(const float *x, const float *factor, size_t n)
 {
-    const __m512 zero = _mm512_setzero_ps();
-    range a = {zero, zero, zero}, b = a, c = a, d = a;
+    const __m512i zero = _mm512_setzero_si512();
+    range a = {zero, zero}, b = a, c = a, d = a;
     size_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
         widen(&a, load_scaled(x, factor, i, 0xffff));
@@ -55,7 +50,27 @@ static inline range find_range(const float *x, const float *factor, size_t n)
     return a;
 }
 
-/* round(x factor by) as integers; what is not finite becomes the least one. */
+static inline __m128i max_quarters(__m512i v)
+{
+    const __m256i h = _mm256_max_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    return _mm_max_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
+}
+
+/* Across the lanes, the two of them side by side: with the upper bit turned over, unsigned numbers
+ * are ordered like signed ones. */
+static inline void reduce_range(const range *r, float *least, float *most)
+{
+    const __m128i sign = _mm_set1_epi32(INT32_MIN);
+    const __m128i a = max_quarters(_mm512_xor_si512(r->least, _mm512_set1_epi32(INT32_MIN)));
+    const __m128i b = max_quarters(r->most);
+    __m128i v = _mm_max_epi32(_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+    v = _mm_max_epi32(v, _mm_unpackhi_epi64(v, v));
+    const float lowest = _mm_cvtss_f32(_mm_castsi128_ps(_mm_xor_si128(v, sign)));
+    *least = lowest > 0.0F ? 0.0F : lowest;
+    *most = _mm_cvtss_f32(_mm_movehdup_ps(_mm_castsi128_ps(v)));
+}
+
+/* round(x factor by) as integers; NaN and what does not fit become the least one. */
 static inline __m512i
 scaled_integers(const float *x, const float *factor, size_t i, __mmask16 mask, __m512 by)
 {
@@ -63,8 +78,8 @@ scaled_integers(const float *x, const float *factor, size_t i, __mmask16 mask, _
 }
 
 /* The numbers of 64 elements. Saturating steps keep them in range, around -128 until the end, and
- * what is not finite at zero. Packing goes by groups of four bytes in the lanes of 128 bits, so
- * one permutation brings them back in order. */
+ * what is no number at zero. Packing goes by groups of four bytes in the lanes of 128 bits, so one
+ * permutation brings them back in order. */
 static inline void
 quantize_64(uint8_t *y, const float *x, const float *factor, __m512 by, __m512i shift)
 {
@@ -91,19 +106,49 @@ quantize_16(uint8_t *y, const float *x, const float *factor, size_t n, __m512 by
     _mm_mask_storeu_epi8(y, first_lanes((n + 3) / 4 * 4), _mm_maskz_mov_epi8(mask, bytes));
 }
 
-void qeff_quantize_row_u8_avx512(uint8_t *y, const float *x, const float *factor, size_t n,
-                                 float *scale, int32_t *zero)
+/* How a row becomes numbers. */
+typedef struct spread {
+    float by;
+    int32_t zero;
+} spread;
+
+static inline spread spread_row(const qeff_quantize *q, size_t row)
 {
-    const range r = find_range(x, factor, n);
-    const __m512 by = _mm512_set1_ps(
-        qeff_spread_u8(min_lanes(r.least), max_lanes(r.most), sum_lanes(r.nan), scale, zero));
-    const __m512i shift = _mm512_set1_epi16((int16_t)(*zero - 128));
+    spread s;
+    float least, most, *scale = q->scale + row * q->scale_stride;
+    const range r = find_range(q->x + row * q->x_stride, q->factor, q->n);
+    reduce_range(&r, &least, &most);
+    s.by = qeff_spread_u8(least, most, scale, &s.zero);
+    q->zero[row * q->scale_stride] = s.zero;
+    return s;
+}
+
+static inline void quantize_row(const qeff_quantize *q, size_t row, spread s)
+{
+    const float *x = q->x + row * q->x_stride, *factor = q->factor;
+    uint8_t *y = (uint8_t *)(q->y + row * q->y_stride);
+    const __m512 by = _mm512_set1_ps(s.by);
+    const __m512i shift = _mm512_set1_epi16((int16_t)(s.zero - 128));
     size_t i = 0;
-    for (; i + 4 * LANES <= n; i += 4 * LANES)
+    for (; i + 4 * LANES <= q->n; i += 4 * LANES)
         quantize_64(y + i, x + i, factor ? factor + i : NULL, by, shift);
-    for (; i < n; i += LANES)
-        quantize_16(y + i, x + i, factor ? factor + i : NULL, n - i < LANES ? n - i : LANES, by,
-                    shift);
+    for (; i < q->n; i += LANES)
+        quantize_16(y + i, x + i, factor ? factor + i : NULL, fewer(q->n - i, LANES), by, shift);
+}
+
+/* The ranges of some rows first, then their numbers: what a range has to wait for goes on beside
+ * the next one. */
+void qeff_quantize_u8_avx512(const qeff_quantize *q)
+{
+    enum { ROWS = 6 };
+    spread spreads[ROWS];
+    for (size_t first = 0; first < q->n_rows; first += ROWS) {
+        const size_t n = fewer(q->n_rows - first, ROWS);
+        for (size_t i = 0; i < n; i++)
+            spreads[i] = spread_row(q, first + i);
+        for (size_t i = 0; i < n; i++)
+            quantize_row(q, first + i, spreads[i]);
+    }
 }
 
 void qeff_round_row_bf16_avx512(uint16_t *y, const float *x, size_t n)

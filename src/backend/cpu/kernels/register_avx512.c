@@ -10,6 +10,6 @@ void qeff_kernels_avx512(qeff_kernels *kernels)
     kernels->rms_norm_f32 = qeff_rms_norm_f32_avx512;
     kernels->activate_f32 = qeff_activate_f32_avx512;
     kernels->add_row_f32 = qeff_add_row_f32_avx512;
-    kernels->quantize_row_u8 = qeff_quantize_row_u8_avx512;
+    kernels->quantize_u8 = qeff_quantize_u8_avx512;
     kernels->round_row_bf16 = qeff_round_row_bf16_avx512;
 }

@@ -127,24 +127,32 @@ static void gemm_bf16(const qeff_gemm_packed *g, size_t first_panel, size_t n_pa
     }
 }
 
-static void quantize_row_u8(uint8_t *y, const float *x, const float *factor, size_t n, float *scale,
-                            int32_t *zero)
+static void
+quantize_row(const qeff_quantize *q, const float *x, uint8_t *y, float *scale, int32_t *zero)
 {
     float least = 0.0F, most = 0.0F, nan = 0.0F;
-    for (size_t i = 0; i < n; i++) {
-        const float v = factor ? x[i] * factor[i] : x[i];
+    for (size_t i = 0; i < q->n; i++) {
+        const float v = q->factor ? x[i] * q->factor[i] : x[i];
         nan += v * 0.0F;
         if (v < least) least = v;
         if (v > most) most = v;
     }
-    const float inverse = qeff_spread_u8(least, most, nan, scale, zero);
-    for (size_t i = 0; i < n; i++) {
-        const float v = (factor ? x[i] * factor[i] : x[i]) * inverse;
-        const int32_t q = isfinite(v) ? (int32_t)rintf(v) + *zero : 0;
-        y[i] = (uint8_t)(q < 0 ? 0 : q > 255 ? 255 : q);
+    const float inverse = qeff_spread_u8(least, most, scale, zero);
+    *scale += nan;
+    for (size_t i = 0; i < q->n; i++) {
+        const float v = (q->factor ? x[i] * q->factor[i] : x[i]) * inverse;
+        const int32_t n = isfinite(v) ? (int32_t)rintf(v) + *zero : 0;
+        y[i] = (uint8_t)(n < 0 ? 0 : n > 255 ? 255 : n);
     }
-    for (size_t i = n; i % 4 != 0; i++)
+    for (size_t i = q->n; i % 4 != 0; i++)
         y[i] = 0;
+}
+
+static void quantize_u8(const qeff_quantize *q)
+{
+    for (size_t row = 0; row < q->n_rows; row++)
+        quantize_row(q, q->x + row * q->x_stride, (uint8_t *)(q->y + row * q->y_stride),
+                     q->scale + row * q->scale_stride, q->zero + row * q->scale_stride);
 }
 
 static void round_row_bf16(uint16_t *y, const float *x, size_t n)

@@ -100,15 +100,17 @@ DEFINE_TILES(9)
 #define DEFINE_FINISH(function)                                                                    \
     static void finish_##function(size_t rows, size_t columns, const qeff_tile512 *t)              \
     {                                                                                              \
-        for (size_t i = 0; i < rows; i++)                                                          \
-            for (size_t c = 0; c < columns; c += LANES) {                                          \
-                float *y = t->y + i * t->y_stride + c;                                             \
-                __m512 v = function(_mm512_loadu_ps(y));                                           \
-                if (t->residual)                                                                   \
-                    v = _mm512_add_ps(v,                                                           \
-                                      _mm512_loadu_ps(t->residual + i * t->residual_stride + c));  \
-                _mm512_storeu_ps(y, v);                                                            \
-            }                                                                                      \
+        const float *residual = t->residual;                                                       \
+        const size_t y_stride = t->y_stride, residual_stride = t->residual_stride;                 \
+        float *y = t->y;                                                                           \
+        for (size_t i = 0; i < rows; i++, y += y_stride) {                                         \
+            for (size_t c = 0; c < columns; c += LANES)                                            \
+                _mm512_storeu_ps(y + c, function(_mm512_loadu_ps(y + c)));                         \
+            for (size_t c = 0; residual && c < columns; c += LANES)                                \
+                _mm512_storeu_ps(                                                                  \
+                    y + c, _mm512_add_ps(_mm512_loadu_ps(y + c), _mm512_loadu_ps(residual + c)));  \
+            if (residual) residual += residual_stride;                                             \
+        }                                                                                          \
     }
 DEFINE_FINISH(gelu_erf)
 DEFINE_FINISH(gelu_tanh)
