@@ -63,7 +63,8 @@ typedef struct block {
  * plan reads next, as a rule. */
 static void run_block(const qeff_product512 *p, size_t first, size_t last, size_t n_tiles, block b)
 {
-    const size_t n = b.last - b.first;
+    const size_t n = b.last - b.first, height = p->n_rows / n_tiles, n_higher = p->n_rows % n_tiles;
+    const size_t first_row = b.first * height + fewer(b.first, n_higher);
     const char *panels = p->panels;
     for (size_t panel = first; panel < last; panel += QEFF_TILE512_PANELS) {
         const size_t n_panels = fewer(QEFF_TILE512_PANELS, last - panel), after = panel + n_panels;
@@ -76,14 +77,14 @@ static void run_block(const qeff_product512 *p, size_t first, size_t last, size_
             next = panel;
         const size_t share = n_next * p->panel_bytes / n, step = share / p->n_steps + 1;
         const char *prefetch = panels + next * p->panel_bytes;
-        for (size_t t = b.first; t < b.last; t++, prefetch += share) {
-            const size_t row = t * p->n_rows / n_tiles, end = (t + 1) * p->n_rows / n_tiles;
+        for (size_t t = b.first, row = first_row; t < b.last; t++, prefetch += share) {
             qeff_place512 place = {.row = row,
-                                   .n_rows = end - row,
+                                   .n_rows = height + (t < n_higher),
                                    .column = panel * QEFF_PANEL,
                                    .n_panels = n_panels,
                                    .prefetch = prefetch,
                                    .prefetch_step = step};
+            row += place.n_rows;
             run_tile(p, &place);
         }
     }

@@ -4,7 +4,8 @@
 #define ACCUMULATOR      __m512
 #define DOT(sum, x, w)   _mm512_dpbf16_ps(sum, (__m512bh)(x), (__m512bh)(w))
 #define BEGIN(p)         _mm512_setzero_ps()
-#define TO_FLOAT(sum, p) _mm512_add_ps(sum, _mm512_loadu_ps(bias + (p)*LANES))
+#define COLUMN(p)        const __m512 bias##p = _mm512_loadu_ps(bias + (p)*LANES);
+#define TO_FLOAT(sum, p) _mm512_add_ps(sum, bias##p)
 
 #include "backend/cpu/kernels/tile_avx512bf16.h"
 #include "backend/cpu/kernels/packed_avx512.inc"

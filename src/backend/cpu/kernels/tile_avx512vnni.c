@@ -26,9 +26,12 @@ static inline __m512i dot(__m512i sum, __m512i x, __m512i w)
     _mm512_mullo_epi32(                                                                            \
         _mm512_set1_epi32(*x_zero),                                                                \
         _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_loadu_si512(w_sum + (p)*LANES)))
+#define COLUMN(p)                                                                                  \
+    const __m512 scale##p = _mm512_loadu_ps(w_scale + (p)*LANES),                                  \
+                 bias##p = _mm512_loadu_ps(bias + (p)*LANES);
 #define TO_FLOAT(sum, p)                                                                           \
-    _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(w_scale + (p)*LANES)),  \
-                    _mm512_set1_ps(*x_scale), _mm512_loadu_ps(bias + (p)*LANES))
+    _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale##p), _mm512_set1_ps(*x_scale),    \
+                    bias##p)
 
 #include "backend/cpu/kernels/packed_avx512.inc"
 
