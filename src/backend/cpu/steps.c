@@ -213,12 +213,15 @@ run_quantized_linear(const qeff_step_call *c, const qeff_step *s, size_t n_rows,
     for (size_t i = pieces.first; i < pieces.last; i++) {
         const size_t column = i / n_parts * value->block, part = i % n_parts;
         const size_t row = part * n_rows / n_parts, end = (part + 1) * n_rows / n_parts;
-        const qeff_gemm_packed p = cut_gemm(&g, row, end - row, column,
-                                            smaller(value->block, value->width - column), buffer);
+        qeff_gemm_packed p = cut_gemm(&g, row, end - row, column,
+                                      smaller(value->block, value->width - column), buffer);
+        p.activation = QEFF_ACTIVATION_NONE; /* goes with the rounding */
         c->kernels->gemm_i8(&p, 0, qeff_gemm_panels(p.n_out));
         const qeff_quantize q = {.n_rows = p.n_rows,
                                  .x = p.y,
                                  .x_stride = p.y_stride,
+                                 .activation = s->activation,
+                                 .work = p.y,
                                  .factor = vector_at(c, s->out_factor),
                                  .y = out + row * value->stride,
                                  .y_stride = value->stride};

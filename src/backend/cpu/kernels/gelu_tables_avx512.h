@@ -1,4 +1,4 @@
-/* gelu_tables_avx512.h - coefficients of the segmented polynomial for erfc(t / sqrt 2) / 2, see
+/* gelu_tables_avx512.h - coefficients of the segmented polynomials for erfc(t / sqrt 2) / 2, see
  * simd_avx512.h. Row d holds the coefficients of degree d in t - s / 2 for the segments s = 0 to
  * 15, each from a quarter below s / 2 to a quarter above. They come from a least-squares fit on 400
  * Chebyshev nodes a segment, reweighted 60 times towards the smallest largest error of t q(t). */
@@ -26,6 +26,23 @@ static const _Alignas(64) float gelu_complements[6][16] = {
      -0.000640279613F, -0.00109627703F, -0.000579612853F, -0.000184318065F, -3.98933698e-05F,
      -6.17090882e-06F, -6.99662166e-07F, -5.90316489e-08F, -3.74320486e-09F, -1.79626647e-10F,
      -1.39876747e-11F},
+};
+
+/* The same of degree 3 for t erfc(t / sqrt 2) / 2 itself, fitted to its error, without a constant
+ * term at zero. */
+static const _Alignas(64) float gelu_rough[4][16] = {
+    {0.0F, 0.154252455F, 0.158664733F, 0.100228198F, 0.0455090366F, 0.0155244023F, 0.00404774584F,
+     0.000812988786F, 0.000126276995F, 1.51987997e-05F, 1.41901e-06F, 1.02812706e-07F,
+     5.78128079e-09F, 2.52247861e-10F, 8.53619519e-12F, 2.23892668e-13F},
+    {0.500184715F, 0.13254793F, -0.0832845196F, -0.127474248F, -0.0852491334F, -0.0376184322F,
+     -0.0119457133F, -0.00282012601F, -0.000502792478F, -6.82847021e-05F, -7.10107406e-06F,
+     -5.67303289e-07F, -3.48916132e-08F, -1.65438174e-09F, -6.05227743e-11F, -1.70901704e-12F},
+    {-0.403454691F, -0.30595234F, -0.122219153F, 0.0139531456F, 0.0528655425F, 0.0372125506F,
+     0.0157623366F, 0.00462787272F, 0.000988912885F, 0.000157406088F, 1.89065304e-05F,
+     1.72756597e-06F, 1.20734114e-07F, 6.47803056e-09F, 2.67593808e-10F, 8.52776617e-12F},
+    {0.0314158089F, 0.10794045F, 0.119486906F, 0.0569097027F, 0.000835306186F, -0.0160479471F,
+     -0.0110771498F, -0.00427850755F, -0.00111175189F, -0.000206486642F, -2.82029432e-05F,
+     -2.87841613e-06F, -2.21726282e-07F, -1.29782638e-08F, -5.80008819e-10F, -1.98614111e-11F},
 };
 
 #endif /* BACKEND_CPU_KERNELS_GELU_TABLES_AVX512_H */

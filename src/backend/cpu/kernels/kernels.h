@@ -167,13 +167,16 @@ typedef struct qeff_pool {
     const int32_t *positions; /**< [T]; read by the weighted mean */
 } qeff_pool;
 
-/** y = round(x factor / scale) + zero in 0 to 255, with a scale and a zero for each row, filled
- * with zeros to a multiple of 4. The same bits in every variant; where an element is no number, or
- * the range of a row is not finite, the scale is NaN. */
+/** y = round(activation(x) factor / scale) + zero in 0 to 255, with a scale and a zero for each
+ * row, filled with zeros to a multiple of 4. Without an activation, every variant gives the same
+ * bits; an activation may be off by 2e-5 here. Where an element is no number, or the range of a row
+ * is not finite, the scale is NaN. */
 typedef struct qeff_quantize {
     size_t n_rows, n; /**< M, K */
     const float *x;   /**< [M, K] */
     size_t x_stride;
+    qeff_activation activation;
+    float *work;         /**< [M, K], as far apart as x and maybe x itself; with an activation */
     const float *factor; /**< [K], or NULL */
     int32_t *y;          /**< [M, ceil(K / 4)], four u8 each */
     size_t y_stride;

@@ -58,10 +58,16 @@ quantize_row(const float *x, const float *factor, size_t n, uint8_t *y, float *s
 
 void qeff_quantize_u8_avx2(const qeff_quantize *q)
 {
-    for (size_t row = 0; row < q->n_rows; row++)
-        quantize_row(q->x + row * q->x_stride, q->factor, q->n,
-                     (uint8_t *)(q->y + row * q->y_stride), q->scale + row * q->scale_stride,
-                     q->zero + row * q->scale_stride);
+    for (size_t row = 0; row < q->n_rows; row++) {
+        const float *x = q->x + row * q->x_stride;
+        if (q->activation != QEFF_ACTIVATION_NONE) {
+            float *work = q->work + row * q->x_stride;
+            qeff_activate_f32_avx2(work, x, q->n, q->activation);
+            x = work;
+        }
+        quantize_row(x, q->factor, q->n, (uint8_t *)(q->y + row * q->y_stride),
+                     q->scale + row * q->scale_stride, q->zero + row * q->scale_stride);
+    }
 }
 
 void qeff_round_row_bf16_avx2(uint16_t *y, const float *x, size_t n)

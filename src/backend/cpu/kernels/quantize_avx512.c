@@ -106,34 +106,67 @@ quantize_16(uint8_t *y, const float *x, const float *factor, size_t n, __m512 by
     _mm_mask_storeu_epi8(y, first_lanes((n + 3) / 4 * 4), _mm_maskz_mov_epi8(mask, bytes));
 }
 
-/* How a row becomes numbers. */
+/* work = gelu(x) factor, and its range. */
+static inline range activate_row(float *work, const float *x, const float *factor, size_t n)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    range r = {zero, zero};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        __m512 v = gelu_erf_rough(_mm512_loadu_ps(x + i));
+        if (factor) v = _mm512_mul_ps(v, _mm512_loadu_ps(factor + i));
+        _mm512_storeu_ps(work + i, v);
+        widen(&r, v);
+    }
+    if (i < n) {
+        const __mmask16 mask = lanes_left(n, i);
+        __m512 v = gelu_erf_rough(_mm512_maskz_loadu_ps(mask, x + i));
+        if (factor) v = _mm512_mul_ps(v, _mm512_maskz_loadu_ps(mask, factor + i));
+        _mm512_mask_storeu_ps(work + i, mask, v);
+        widen(&r, v);
+    }
+    return r;
+}
+
+/* How a row becomes numbers, and from what. */
 typedef struct spread {
+    const float *x, *factor;
     float by;
     int32_t zero;
 } spread;
 
 static inline spread spread_row(const qeff_quantize *q, size_t row)
 {
-    spread s;
-    float least, most, *scale = q->scale + row * q->scale_stride;
-    const range r = find_range(q->x + row * q->x_stride, q->factor, q->n);
+    spread s = {.x = q->x + row * q->x_stride, .factor = q->factor};
+    float least, most;
+    range r;
+    if (q->activation == QEFF_ACTIVATION_NONE) {
+        r = find_range(s.x, s.factor, q->n);
+    } else if (q->activation == QEFF_ACTIVATION_GELU_ERF) {
+        r = activate_row(q->work + row * q->x_stride, s.x, s.factor, q->n);
+        s.x = q->work + row * q->x_stride;
+        s.factor = NULL;
+    } else {
+        qeff_activate_f32_avx512(q->work + row * q->x_stride, s.x, q->n, q->activation);
+        s.x = q->work + row * q->x_stride;
+        r = find_range(s.x, s.factor, q->n);
+    }
     reduce_range(&r, &least, &most);
-    s.by = qeff_spread_u8(least, most, scale, &s.zero);
+    s.by = qeff_spread_u8(least, most, q->scale + row * q->scale_stride, &s.zero);
     q->zero[row * q->scale_stride] = s.zero;
     return s;
 }
 
-static inline void quantize_row(const qeff_quantize *q, size_t row, spread s)
+static inline void quantize_row(uint8_t *y, size_t n, const spread *s)
 {
-    const float *x = q->x + row * q->x_stride, *factor = q->factor;
-    uint8_t *y = (uint8_t *)(q->y + row * q->y_stride);
-    const __m512 by = _mm512_set1_ps(s.by);
-    const __m512i shift = _mm512_set1_epi16((int16_t)(s.zero - 128));
+    const float *x = s->x, *factor = s->factor;
+    const __m512 by = _mm512_set1_ps(s->by);
+    const __m512i shift = _mm512_set1_epi16((int16_t)(s->zero - 128));
     size_t i = 0;
-    for (; i + 4 * LANES <= q->n; i += 4 * LANES)
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
         quantize_64(y + i, x + i, factor ? factor + i : NULL, by, shift);
-    for (; i < q->n; i += LANES)
-        quantize_16(y + i, x + i, factor ? factor + i : NULL, fewer(q->n - i, LANES), by, shift);
+    for (; i < n; i += LANES)
+        quantize_16(y + i, x + i, factor ? factor + i : NULL, fewer(n - i, LANES), by, shift);
 }
 
 /* The ranges of some rows first, then their numbers: what a range has to wait for goes on beside
@@ -147,7 +180,7 @@ void qeff_quantize_u8_avx512(const qeff_quantize *q)
         for (size_t i = 0; i < n; i++)
             spreads[i] = spread_row(q, first + i);
         for (size_t i = 0; i < n; i++)
-            quantize_row(q, first + i, spreads[i]);
+            quantize_row((uint8_t *)(q->y + (first + i) * q->y_stride), q->n, &spreads[i]);
     }
 }
 

@@ -127,6 +127,12 @@ static void gemm_bf16(const qeff_gemm_packed *g, size_t first_panel, size_t n_pa
     }
 }
 
+static void activate_f32(float *y, const float *x, size_t n, qeff_activation activation)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = activate(x[i], activation);
+}
+
 static void
 quantize_row(const qeff_quantize *q, const float *x, uint8_t *y, float *scale, int32_t *zero)
 {
@@ -150,9 +156,16 @@ quantize_row(const qeff_quantize *q, const float *x, uint8_t *y, float *scale, i
 
 static void quantize_u8(const qeff_quantize *q)
 {
-    for (size_t row = 0; row < q->n_rows; row++)
-        quantize_row(q, q->x + row * q->x_stride, (uint8_t *)(q->y + row * q->y_stride),
-                     q->scale + row * q->scale_stride, q->zero + row * q->scale_stride);
+    for (size_t row = 0; row < q->n_rows; row++) {
+        const float *x = q->x + row * q->x_stride;
+        if (q->activation != QEFF_ACTIVATION_NONE) {
+            float *work = q->work + row * q->x_stride;
+            activate_f32(work, x, q->n, q->activation);
+            x = work;
+        }
+        quantize_row(q, x, (uint8_t *)(q->y + row * q->y_stride), q->scale + row * q->scale_stride,
+                     q->zero + row * q->scale_stride);
+    }
 }
 
 static void round_row_bf16(uint16_t *y, const float *x, size_t n)
@@ -225,12 +238,6 @@ static void rms_norm_f32(float *y, const float *x, const float *gamma, size_t n,
     const float scale = (float)(1.0 / sqrt(squares / (double)n + (double)eps));
     for (size_t i = 0; i < n; i++)
         y[i] = x[i] * scale * gamma[i];
-}
-
-static void activate_f32(float *y, const float *x, size_t n, qeff_activation activation)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] = activate(x[i], activation);
 }
 
 static void
