@@ -39,6 +39,13 @@ static victim make_ragged(void)
     return make_victim(test_encoder_graph(&options));
 }
 
+/* With values of 8 bits. */
+static victim make_wide_int8(void)
+{
+    const test_encoder options = {.pooling = "mean", .is_wide = true};
+    return make_precise_victim(test_encoder_graph(&options), QEFF_PRECISION_INT8);
+}
+
 /* y = exp(x) w + c, and its shape. */
 static victim make_generic(void)
 {
@@ -188,8 +195,7 @@ TEST(load, refuses_linears_of_8_bits_without_what_they_need)
 TEST(load, refuses_values_of_8_bits_where_they_do_not_belong)
 {
     (void)state_;
-    const test_encoder options = {.pooling = "mean", .is_wide = true};
-    victim v = make_precise_victim(test_encoder_graph(&options), QEFF_PRECISION_INT8);
+    victim v = make_wide_int8();
     const char *const packed = "\"width\": 400, \"block\": 384}";
     refuse(&v, packed, "\"width\": 400}", "key 'factor'");
     refuse(&v, packed, "\"width\": 400, \"block\": 0}", "key 'block'");
@@ -387,8 +393,8 @@ TEST(load, survives_any_changed_character)
     (void)state_;
     static const char characters[] = "0123456789-,[]{}\"aeox";
     test_seed(11);
-    for (int kind = 0; kind < 2; kind++) {
-        victim v = kind ? make_generic() : make_ragged();
+    for (int kind = 0; kind < 3; kind++) {
+        victim v = kind == 0 ? make_ragged() : kind == 1 ? make_generic() : make_wide_int8();
         for (int i = 0; i < 600; i++) {
             test_program p;
             const size_t at = (size_t)((test_uniform() + 1.0F) * 0.4999F * (float)v.plan.size);
