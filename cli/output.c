@@ -3,6 +3,7 @@
  * Every failed write counts: a program that lost its output must not exit with 0. */
 #include "cli/output.h"
 
+#include "cli/decimal.h"
 #include "cli/report.h"
 #include "cli/unfinished.h"
 
@@ -124,9 +125,8 @@ void cli_output_format(cli_output *out, const char *format, ...)
 
 void cli_output_float(cli_output *out, float value)
 {
-    /* Nine significant digits tell any two floats apart (FLT_DECIMAL_DIG); the program never calls
-     * setlocale(), so the point is a point. */
-    cli_output_format(out, "%.9g", (double)value);
+    char text[CLI_DECIMAL_BYTES];
+    cli_output_write(out, text, cli_decimal(value, text));
 }
 
 static qeff_status commit(cli_output *out, qeff_error *err)

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 
 /** Bumped whenever a program's bytes or results change without anything in the key changing. */
-#define QEFF_PROGRAM_FORMAT 2
+#define QEFF_PROGRAM_FORMAT 3
 
 #define QEFF_PROGRAM_FILE   "programqpc.bin"
 #define QEFF_INTEGRITY_FILE "integrity.json"

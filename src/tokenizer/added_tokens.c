@@ -128,33 +128,77 @@ static qeff_status normalize_content(const qeff_normalizer *normalizer, qeff_are
     return failed || !token->text.data ? no_memory(err) : QEFF_OK;
 }
 
-/* Adds a token, or replaces the one with the same content. */
-static qeff_status put_token(qeff_added_tokens *tokens, qeff_added_token token,
-                             const qeff_vocab *model, int32_t *next_id, qeff_error *err)
+/* Reads the tokens of the file, and where each content is found: the last one with it. */
+static qeff_status read_items(qeff_json json, const qeff_normalizer *normalizer, qeff_arena *arena,
+                              qeff_trie_keys *keys, qeff_added_tokens *out, qeff_error *err)
 {
-    const uint64_t hash =
-        qeff_vocab_hash(&tokens->vocab, qeff_vocab_hash_start(&tokens->vocab), token.content);
-    const qeff_vocab_entry *known =
-        qeff_vocab_find_hashed(&tokens->vocab, hash, (qeff_str){"", 0}, token.content);
-    if (known) {
-        qeff_added_token *before = &tokens->items[known - tokens->vocab.entries];
-        token.id = known->id;
-        token.special |= before->special; /* a content once special stays so */
-        *before = token;
-        return QEFF_OK;
+    const qeff_trie_key *repeated = NULL;
+    size_t n_texts = 0;
+    for (size_t i = 0; i < qeff_json_count(json); i++) {
+        qeff_added_token token = {0};
+        QEFF_TRY(
+            qeff_within(err, read_flags(qeff_json_at(json, i), &token, err), "element %zu", i));
+        if (token.content.size == 0) continue;
+        token.text = token.content = qeff_arena_str(arena, token.content);
+        if (!token.content.data) return no_memory(err);
+        if (token.normalized) QEFF_TRY(normalize_content(normalizer, arena, &token, err));
+        void *moved = qeff_grow(out->items, out->n, &out->capacity, sizeof *out->items);
+        if (!moved) return no_memory(err);
+        out->items = moved;
+        QEFF_TRY(qeff_trie_keys_add(keys, token.content, (uint32_t)out->n, err));
+        out->items[out->n++] = token;
     }
-    bool is_new = false;
-    token.id = qeff_vocab_find(model, token.content);
-    if (token.id < 0) token.id = (*next_id)++;
-    void *moved = qeff_grow(tokens->items, tokens->n, &tokens->capacity, sizeof *tokens->items);
-    if (!moved) return no_memory(err);
-    tokens->items = moved;
-    tokens->items[tokens->n++] = token;
-    return qeff_vocab_add(&tokens->vocab, token.content, token.id, &is_new, err);
+    return qeff_trie_build(keys, &out->trie, &n_texts, &repeated, err);
 }
 
+/* Gives the tokens their ids. One whose content was there before replaces that one. */
 static qeff_status
-build_pass(qeff_added_tokens *tokens, bool normalized, qeff_arena *arena, qeff_error *err)
+settle_items(qeff_added_tokens *tokens, const qeff_vocab *model, qeff_arena *arena, qeff_error *err)
+{
+    int32_t next_id = (int32_t)model->n;
+    const size_t n = tokens->n;
+    uint32_t *places = qeff_arena_array(arena, n, sizeof *places); /* + 1, by what is found */
+    if (!places) return no_memory(err);
+    tokens->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        qeff_added_token token = tokens->items[i];
+        uint32_t *place = &places[qeff_trie_find(&tokens->trie, token.content)];
+        if (*place) {
+            qeff_added_token *before = &tokens->items[*place - 1];
+            token.id = before->id;
+            token.special |= before->special; /* a content once special stays so */
+            *before = token;
+            continue;
+        }
+        token.id = qeff_vocab_find(model, token.content);
+        if (token.id < 0) token.id = next_id++;
+        if ((size_t)token.id >= tokens->id_limit) tokens->id_limit = (size_t)token.id + 1;
+        tokens->items[tokens->n++] = token;
+        *place = (uint32_t)tokens->n;
+    }
+    for (size_t i = 0; i < tokens->trie.n; i++)
+        if (tokens->trie.own[i].end) tokens->trie.own[i].end = places[tokens->trie.own[i].end - 1];
+    return QEFF_OK;
+}
+
+static qeff_status index_ids(qeff_added_tokens *tokens, qeff_arena *arena, qeff_error *err)
+{
+    tokens->by_id = qeff_arena_array(arena, tokens->id_limit, sizeof *tokens->by_id);
+    if (!tokens->by_id) return no_memory(err);
+    for (size_t i = 0; i < tokens->n; i++) {
+        const qeff_added_token *token = &tokens->items[i];
+        const qeff_added_token *other = qeff_added_tokens_find(tokens, token->id);
+        if (other)
+            return qeff_fail(err, QEFF_ERR_FORMAT, "tokens '%.*s' and '%.*s' share id %d",
+                             QEFF_STR_ARGS(other->content), QEFF_STR_ARGS(token->content),
+                             (int)token->id);
+        tokens->by_id[token->id] = (uint32_t)i + 1;
+    }
+    return QEFF_OK;
+}
+
+static qeff_status build_pass(qeff_added_tokens *tokens, bool normalized, uint64_t seed,
+                              qeff_arena *arena, qeff_error *err)
 {
     qeff_added_pass *pass = &tokens->passes[normalized];
     qeff_str *texts = qeff_alloc_array(tokens->n, sizeof *texts);
@@ -171,7 +215,7 @@ build_pass(qeff_added_tokens *tokens, bool normalized, qeff_arena *arena, qeff_e
         texts[n] = token->text;
         pass->tokens[n++] = (uint32_t)i;
     }
-    const qeff_status status = qeff_matcher_init(&pass->matcher, texts, n, tokens->vocab.seed, err);
+    const qeff_status status = qeff_matcher_init(&pass->matcher, texts, n, seed, err);
     qeff_free(texts);
     return status;
 }
@@ -180,50 +224,50 @@ static void mark_skipped(qeff_added_tokens *tokens)
 {
     for (size_t i = 0; i < tokens->n; i++) {
         qeff_added_token *token = &tokens->items[i];
-        const int32_t id = qeff_vocab_find(&tokens->vocab, token->text);
+        const int32_t id = qeff_added_tokens_id(tokens, token->text);
         const qeff_added_token *same = qeff_added_tokens_find(tokens, id);
         token->is_skipped = same && same->special;
     }
 }
 
-qeff_status
-qeff_added_tokens_read(qeff_json json, const qeff_vocab *model, const qeff_normalizer *normalizer,
-                       qeff_arena *arena, qeff_added_tokens *out, qeff_error *err)
+qeff_status qeff_added_tokens_read(qeff_json json, uint64_t seed, const qeff_vocab *model,
+                                   const qeff_normalizer *normalizer, qeff_arena *arena,
+                                   qeff_added_tokens *out, qeff_error *err)
 {
-    int32_t next_id = (int32_t)model->n;
+    qeff_trie_keys keys = {0};
     const qeff_json_kind kind = qeff_json_kind_of(json);
     if (kind == QEFF_JSON_MISSING || kind == QEFF_JSON_NULL) return QEFF_OK;
     QEFF_TRY(qeff_json_expect(json, QEFF_JSON_ARRAY, err));
     if (qeff_json_count(json) > QEFF_ADDED_TOKENS_MAX)
         return qeff_fail(err, QEFF_ERR_FORMAT, "%zu added tokens, expected at most %d",
                          qeff_json_count(json), QEFF_ADDED_TOKENS_MAX);
-    for (size_t i = 0; i < qeff_json_count(json); i++) {
-        qeff_added_token token = {0};
-        QEFF_TRY(
-            qeff_within(err, read_flags(qeff_json_at(json, i), &token, err), "element %zu", i));
-        if (token.content.size == 0) continue;
-        token.text = token.content = qeff_arena_str(arena, token.content);
-        if (!token.content.data) return no_memory(err);
-        if (token.normalized) QEFF_TRY(normalize_content(normalizer, arena, &token, err));
-        QEFF_TRY(put_token(out, token, model, &next_id, err));
-    }
-    QEFF_TRY(qeff_vocab_finish(&out->vocab, err));
-    QEFF_TRY(build_pass(out, false, arena, err));
-    QEFF_TRY(build_pass(out, true, arena, err));
+    const qeff_status status = read_items(json, normalizer, arena, &keys, out, err);
+    qeff_trie_keys_deinit(&keys);
+    if (status) return status;
+    QEFF_TRY(settle_items(out, model, arena, err));
+    QEFF_TRY(index_ids(out, arena, err));
+    QEFF_TRY(build_pass(out, false, seed, arena, err));
+    QEFF_TRY(build_pass(out, true, seed, arena, err));
     mark_skipped(out);
     return QEFF_OK;
 }
 
 const qeff_added_token *qeff_added_tokens_find(const qeff_added_tokens *tokens, int32_t id)
 {
-    if (id < 0 || (size_t)id >= tokens->vocab.id_limit || !tokens->vocab.by_id[id]) return NULL;
-    return &tokens->items[tokens->vocab.by_id[id] - 1];
+    if (id < 0 || (size_t)id >= tokens->id_limit || !tokens->by_id[id]) return NULL;
+    return &tokens->items[tokens->by_id[id] - 1];
+}
+
+int32_t qeff_added_tokens_id(const qeff_added_tokens *tokens, qeff_str content)
+{
+    const int32_t item = qeff_trie_find(&tokens->trie, content);
+    return item < 0 ? -1 : tokens->items[item].id;
 }
 
 void qeff_added_tokens_deinit(qeff_added_tokens *tokens)
 {
     qeff_free(tokens->items);
-    qeff_vocab_deinit(&tokens->vocab);
+    qeff_trie_deinit(&tokens->trie);
     qeff_matcher_deinit(&tokens->passes[0].matcher);
     qeff_matcher_deinit(&tokens->passes[1].matcher);
     *tokens = (qeff_added_tokens){0};

@@ -31,16 +31,21 @@ typedef struct qeff_added_pass {
 typedef struct qeff_added_tokens {
     qeff_added_token *items;
     size_t n, capacity;
-    qeff_vocab vocab;          /**< content -> id, and id -> item by order of entries */
+    qeff_trie trie;  /**< content -> item */
+    uint32_t *by_id; /**< [id_limit] item + 1, or 0; in the arena */
+    size_t id_limit;
     qeff_added_pass passes[2]; /**< [0] in the original text, [1] in normalized text */
 } qeff_added_tokens;
 
 /** Reads "added_tokens" of a tokenizer.json. Ids follow the reference: that of the model where it
  * has the content, else the next free one in file order; the file's own "id" is only checked.
  * @return QEFF_ERR_FORMAT, QEFF_ERR_NO_MEMORY */
-qeff_status
-qeff_added_tokens_read(qeff_json json, const qeff_vocab *model, const qeff_normalizer *normalizer,
-                       qeff_arena *arena, qeff_added_tokens *out, qeff_error *err);
+qeff_status qeff_added_tokens_read(qeff_json json, uint64_t seed, const qeff_vocab *model,
+                                   const qeff_normalizer *normalizer, qeff_arena *arena,
+                                   qeff_added_tokens *out, qeff_error *err);
+
+/** Id of the token with this content; -1: none. */
+int32_t qeff_added_tokens_id(const qeff_added_tokens *tokens, qeff_str content);
 
 /** The token with this id; NULL: none. */
 const qeff_added_token *qeff_added_tokens_find(const qeff_added_tokens *tokens, int32_t id);

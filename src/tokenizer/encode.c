@@ -464,7 +464,7 @@ static qeff_encode_options options_in_force(const qeff_tokenizer *t, const qeff_
  * that it was last used with; without memory for it things are slower, no more. */
 static bool prepare_pass(const qeff_tokenizer *t, workspace *w, size_t n_bytes)
 {
-    const uint64_t owner[3] = {t->model.vocab.seed, t->added.vocab.seed, t->model.vocab.id_limit};
+    const uint64_t owner[3] = {t->digest[0], t->digest[1], t->model.vocab.id_limit};
     if (!w->buffer) w->buffer = qeff_alloc(sizeof *w->buffer);
     if (!w->buffer) return false;
     w->n_bytes = w->n_bytes > SIZE_MAX - n_bytes ? SIZE_MAX : w->n_bytes + n_bytes;

@@ -92,30 +92,23 @@ static qeff_str trim_end(qeff_str line)
     }
 }
 
-/* Lines become entries; a line that stands again takes the later number. */
+/* Lines become tokens; one that stands again has the later number. */
 static qeff_status read_lines(qeff_str text, qeff_vocab *vocab, qeff_error *err)
 {
     int32_t id = 0;
+    qeff_str repeated;
     for (size_t at = 0; at < text.size; id++) {
         const char *end = memchr(text.data + at, '\n', text.size - at);
         const size_t size = end ? (size_t)(end - text.data) - at : text.size - at;
         const qeff_str line = trim_end((qeff_str){text.data + at, size});
-        bool is_new = false;
         if (id == QEFF_VOCAB_SIZE_MAX)
             return qeff_fail(err, QEFF_ERR_FORMAT, "more than %d lines", QEFF_VOCAB_SIZE_MAX);
         if (!qeff_utf8_is_valid(line))
             return qeff_fail(err, QEFF_ERR_FORMAT, "line %d is not valid UTF-8", (int)id + 1);
-        QEFF_TRY(qeff_within(err, qeff_vocab_add(vocab, line, id, &is_new, err), "line %d",
-                             (int)id + 1));
-        if (!is_new) {
-            const uint64_t hash = qeff_vocab_hash(vocab, qeff_vocab_hash_start(vocab), line);
-            const qeff_vocab_entry *e =
-                qeff_vocab_find_hashed(vocab, hash, (qeff_str){"", 0}, line);
-            qeff_vocab_set_id(vocab, e, id);
-        }
+        QEFF_TRY(qeff_within(err, qeff_vocab_add(vocab, line, id, err), "line %d", (int)id + 1));
         at += size + 1;
     }
-    return QEFF_OK;
+    return qeff_vocab_finish(vocab, &repeated, err);
 }
 
 typedef struct bert_config {
@@ -189,11 +182,14 @@ static void append_model(qeff_buffer *out, const bert_config *bert, const qeff_v
     qeff_buffer_append_json(out, bert->roles[QEFF_TOKEN_UNK]);
     qeff_buffer_append_text(out, ",\"continuing_subword_prefix\":\"##\","
                                  "\"max_input_chars_per_word\":100,\"vocab\":{");
-    for (size_t i = 0; i < vocab->n; i++) {
-        const qeff_vocab_entry *e = &vocab->entries[i];
-        if (i > 0) qeff_buffer_append_byte(out, ',');
-        qeff_buffer_append_json(out, qeff_vocab_entry_text(vocab, e));
-        qeff_buffer_format(out, ":%d", (int)e->id);
+    bool is_first = true;
+    for (int32_t id = 0; (size_t)id < vocab->id_limit; id++) {
+        const qeff_str text = qeff_vocab_text(vocab, id);
+        if (qeff_vocab_find(vocab, text) != id) continue; /* the text of a later line as well */
+        if (!is_first) qeff_buffer_append_byte(out, ',');
+        qeff_buffer_append_json(out, text);
+        qeff_buffer_format(out, ":%d", (int)id);
+        is_first = false;
     }
     qeff_buffer_append_text(out, "}}");
 }
@@ -239,7 +235,7 @@ qeff_status qeff_vocab_txt_read(const char *folder, const qeff_tokenizer_setting
     qeff_file file = {0};
     qeff_json_document *document = NULL;
     bert_config bert;
-    qeff_vocab vocab = {.seed = 0x9e3779b97f4a7c15u};
+    qeff_vocab vocab = {0};
     QEFF_TRY(qeff_path_join(folder, QEFF_STR("vocab.txt"), path, err));
     QEFF_TRY(qeff_file_read(path, VOCAB_BYTES_MAX, &file, err));
     qeff_status status = open_beside(folder, "tokenizer_config.json", &document, err);

@@ -5,8 +5,8 @@
  *    "model": {"type": "WordPiece", …, "vocab": {"[PAD]": 0, …}},
  *    "qeff": {"model_max_length": 512, …}}            the last key is ours, see tokenizer.h
  *
- * The vocabulary is nearly all of the file. It is pulled token by token straight into the hash
- * table, and only the rest becomes a JSON document. */
+ * The vocabulary is nearly all of the file. It is pulled token by token, and only the rest becomes
+ * a JSON document. */
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/span.h"
@@ -44,12 +44,9 @@ static qeff_str entry_text(const qeff_json_scan *scan, qeff_buffer *unescaped)
 static qeff_status
 read_vocab(qeff_json_scan *scan, qeff_vocab *vocab, qeff_buffer *unescaped, qeff_error *err)
 {
-    /* A token, its id and the signs around it take twenty bytes or so. */
-    QEFF_TRY(qeff_vocab_reserve(vocab, (scan->text.size - scan->at) / 16, err));
     while (qeff_json_scan_next(scan) == QEFF_JSON_TOKEN_KEY) {
         const qeff_str text = entry_text(scan, unescaped);
         uint64_t id = 0;
-        bool is_new = false;
         if (!text.data) return no_memory(err);
         const qeff_json_token value = qeff_json_scan_next(scan);
         if (scan->status) return scan->status;
@@ -58,10 +55,7 @@ read_vocab(qeff_json_scan *scan, qeff_vocab *vocab, qeff_buffer *unescaped, qeff
             return qeff_json_scan_fail(scan,
                                        "token '%.*s': expected an id, a whole number below %d",
                                        QEFF_STR_ARGS(text), QEFF_VOCAB_SIZE_MAX);
-        QEFF_TRY(qeff_vocab_add(vocab, text, (int32_t)id, &is_new, err));
-        if (!is_new)
-            return qeff_json_scan_fail(scan, "token '%.*s' stands twice in 'vocab'",
-                                       QEFF_STR_ARGS(text));
+        QEFF_TRY(qeff_vocab_add(vocab, text, (int32_t)id, err));
     }
     return scan->status;
 }
@@ -246,7 +240,7 @@ static void insert_settings(qeff_buffer *json, const qeff_tokenizer_settings *se
 
 static int32_t find_token(const qeff_tokenizer *t, qeff_str text)
 {
-    const int32_t id = qeff_vocab_find(&t->added.vocab, text);
+    const int32_t id = qeff_added_tokens_id(&t->added, text);
     return id >= 0 ? id : qeff_vocab_find(&t->model.vocab, text);
 }
 
@@ -308,11 +302,11 @@ static qeff_status read_components(qeff_json root, qeff_tokenizer *t, qeff_error
                          qeff_pre_tokenizer_read(qeff_json_find(root, "pre_tokenizer"), &t->arena,
                                                  &t->pre_tokenizer, err),
                          "key 'pre_tokenizer'"));
-    QEFF_TRY(
-        qeff_within(err,
-                    qeff_added_tokens_read(qeff_json_find(root, "added_tokens"), &t->model.vocab,
-                                           &t->normalizer, &t->arena, &t->added, err),
-                    "key 'added_tokens'"));
+    QEFF_TRY(qeff_within(err,
+                         qeff_added_tokens_read(qeff_json_find(root, "added_tokens"), t->digest[1],
+                                                &t->model.vocab, &t->normalizer, &t->arena,
+                                                &t->added, err),
+                         "key 'added_tokens'"));
     QEFF_TRY(qeff_within(err,
                          qeff_post_processor_read(qeff_json_find(root, "post_processor"), &t->arena,
                                                   &t->post_processor, err),
@@ -365,11 +359,15 @@ static qeff_status read_all(qeff_tokenizer *t, qeff_error *err)
 {
     uint8_t digest[QEFF_HASH_BYTES];
     qeff_buffer rest = {0};
+    qeff_str repeated = {NULL, 0};
     QEFF_TRY(qeff_hash_bytes(qeff_buffer_bytes(&t->json), digest, err));
-    t->model.vocab.seed = qeff_load_u64le(digest) | 1;
-    t->added.vocab.seed = qeff_load_u64le(digest + 8) | 1;
+    t->digest[0] = qeff_load_u64le(digest);
+    t->digest[1] = qeff_load_u64le(digest + 8);
     QEFF_TRY(extract_vocab(t, &t->vocab_begin, &t->vocab_end, err));
-    QEFF_TRY(qeff_vocab_finish(&t->model.vocab, err));
+    QEFF_TRY(qeff_vocab_finish(&t->model.vocab, &repeated, err));
+    if (repeated.data)
+        return qeff_fail(err, QEFF_ERR_FORMAT, "token '%.*s' stands twice in 'vocab'",
+                         QEFF_STR_ARGS(repeated));
     const size_t size = t->json.size - (t->vocab_end - t->vocab_begin);
     if (size > REST_BYTES_MAX)
         return qeff_fail(err, QEFF_ERR_FORMAT,

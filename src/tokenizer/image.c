@@ -4,22 +4,15 @@
 #include "base/error.h"
 #include "tokenizer/tokenizer.h"
 
-enum {
-    SLOTS_MAX = 4 * QEFF_VOCAB_SIZE_MAX,
-    /* Of slots in use without a free one between them: bounds a look-up. Half-full tables of
-     * millions stay below a hundred or so. */
-    RUN_MAX = 1024
-};
-
-/* "qefftok1" as a little-endian number. */
-#define MAGIC 0x316b6f7466666571u
+/* "qefftok2" as a little-endian number. */
+#define MAGIC 0x326b6f7466666571u
 
 typedef struct header {
-    uint64_t magic, seed, added_seed, n, n_slots, id_limit, max_bytes, text_bytes, rest_bytes, zero;
+    uint64_t magic, digest[2], n, n_units, id_limit, text_bytes, rest_bytes;
 } header;
 
-_Static_assert(sizeof(header) == 80, "as in image.h");
-_Static_assert(sizeof(qeff_vocab_entry) == 12 && sizeof(qeff_vocab_slot) == 8, "as in image.h");
+_Static_assert(sizeof(header) == 64, "as in image.h");
+_Static_assert(sizeof(qeff_trie_unit) == 8 && sizeof(qeff_vocab_place) == 8, "as in image.h");
 
 static void append_part(qeff_buffer *out, const void *data, size_t size)
 {
@@ -33,18 +26,15 @@ void qeff_tokenizer_image_append(const qeff_tokenizer *t, qeff_buffer *out)
     qeff_buffer rest = {0};
     qeff_huggingface_append_rest(t, &rest);
     const header head = {.magic = MAGIC,
-                         .seed = vocab->seed,
-                         .added_seed = t->added.vocab.seed,
+                         .digest = {t->digest[0], t->digest[1]},
                          .n = vocab->n,
-                         .n_slots = vocab->n_slots,
+                         .n_units = vocab->trie.n,
                          .id_limit = vocab->id_limit,
-                         .max_bytes = vocab->max_bytes,
                          .text_bytes = vocab->text_bytes,
                          .rest_bytes = rest.size};
     append_part(out, &head, sizeof head);
-    append_part(out, vocab->entries, vocab->n * sizeof *vocab->entries);
-    append_part(out, vocab->slots, vocab->n_slots * sizeof *vocab->slots);
-    append_part(out, vocab->by_id, vocab->id_limit * sizeof *vocab->by_id);
+    append_part(out, vocab->trie.units, vocab->trie.n * sizeof *vocab->trie.units);
+    append_part(out, vocab->places, vocab->id_limit * sizeof *vocab->places);
     append_part(out, vocab->text, vocab->text_bytes);
     append_part(out, rest.data, rest.size);
     out->failed |= rest.failed;
@@ -58,40 +48,8 @@ static size_t padded(uint64_t size)
 
 static bool has_sound_header(const header *h, size_t size)
 {
-    return h->magic == MAGIC && h->n <= QEFF_VOCAB_SIZE_MAX && h->id_limit <= QEFF_VOCAB_SIZE_MAX &&
-           h->n_slots <= SLOTS_MAX && (h->n_slots & (h->n_slots - 1)) == 0 &&
-           h->n_slots >= 2 * h->n && h->max_bytes <= QEFF_TOKEN_BYTES_MAX &&
-           h->text_bytes <= size && h->rest_bytes <= size && (h->seed & 1) && (h->added_seed & 1);
-}
-
-static bool has_sound_entries(const qeff_vocab *v)
-{
-    for (size_t i = 0; i < v->n; i++) {
-        const qeff_vocab_entry *e = &v->entries[i];
-        if (e->size > v->max_bytes || e->size > v->text_bytes || e->at > v->text_bytes - e->size ||
-            e->id < 0 || (size_t)e->id >= v->id_limit || !v->by_id[e->id])
-            return false; /* each id that a text may get has a token */
-    }
-    for (size_t id = 0; id < v->id_limit; id++) {
-        const uint32_t entry = v->by_id[id];
-        if (entry > v->n || (entry && (size_t)v->entries[entry - 1].id != id)) return false;
-    }
-    return true;
-}
-
-/* A look-up goes on from slot to slot until a free one. */
-static bool has_sound_slots(const qeff_vocab *v)
-{
-    size_t run = 0, first_run = 0, n_used = 0;
-    for (size_t i = 0; i < v->n_slots; i++) {
-        if (v->slots[i].entry > v->n) return false;
-        run = v->slots[i].entry ? run + 1 : 0;
-        n_used += run > 0;
-        if (run == i + 1) first_run = run;
-        if (run > RUN_MAX) return false;
-    }
-    return n_used == v->n &&
-           run + first_run <= RUN_MAX; /* the last one goes on at the first slot */
+    return h->magic == MAGIC && h->n <= h->id_limit && h->id_limit <= QEFF_VOCAB_SIZE_MAX &&
+           h->n_units <= QEFF_TRIE_UNITS_MAX && h->text_bytes <= size && h->rest_bytes <= size;
 }
 
 static qeff_status read_image(qeff_tokenizer *t, qeff_bytes image, qeff_error *err)
@@ -101,25 +59,20 @@ static qeff_status read_image(qeff_tokenizer *t, qeff_bytes image, qeff_error *e
     if (image.size >= sizeof h) memcpy(&h, image.data, sizeof h);
     if (!has_sound_header(&h, image.size))
         return qeff_fail(err, QEFF_ERR_FORMAT, "not an image of a tokenizer");
-    const size_t entries = sizeof h, slots = entries + padded(h.n * sizeof *v->entries),
-                 by_id = slots + padded(h.n_slots * sizeof *v->slots),
-                 text = by_id + padded(h.id_limit * sizeof *v->by_id),
+    const size_t units = sizeof h, places = units + (size_t)h.n_units * sizeof *v->trie.units,
+                 text = places + (size_t)h.id_limit * sizeof *v->places,
                  rest = text + padded(h.text_bytes), end = rest + padded(h.rest_bytes);
     if (image.size != end || (uintptr_t)image.data % 8)
         return qeff_fail(err, QEFF_ERR_FORMAT, "expected %zu bytes, found %zu", end, image.size);
-    *v = (qeff_vocab){.seed = h.seed,
+    *v = (qeff_vocab){.trie = {.units = (const void *)(image.data + units), .n = (size_t)h.n_units},
+                      .n = (size_t)h.n,
                       .text = (const char *)image.data + text,
                       .text_bytes = (size_t)h.text_bytes,
-                      .entries = (const void *)(image.data + entries),
-                      .n = (size_t)h.n,
-                      .slots = (const void *)(image.data + slots),
-                      .n_slots = (size_t)h.n_slots,
-                      .by_id = (const void *)(image.data + by_id),
-                      .id_limit = (size_t)h.id_limit,
-                      .max_bytes = (size_t)h.max_bytes};
-    t->added.vocab.seed = h.added_seed;
+                      .places = (const void *)(image.data + places),
+                      .id_limit = (size_t)h.id_limit};
+    memcpy(t->digest, h.digest, sizeof t->digest);
     t->rest = (qeff_str){(const char *)image.data + rest, (size_t)h.rest_bytes};
-    if (!has_sound_entries(v) || !has_sound_slots(v))
+    if (!qeff_vocab_is_sound(v))
         return qeff_fail(err, QEFF_ERR_FORMAT, "a vocabulary with numbers out of their range");
     return qeff_huggingface_read_rest(t, t->rest, err);
 }

@@ -1,12 +1,10 @@
 /* image.h - a tokenizer as a compiled program carries it: the vocabulary in the form in which it is
  * used, so that opening one means mapping it, and a check of every number.
  *
- *   u64 x 10      "qefftok1"; seeds of the vocabulary and of the added tokens; n tokens; s slots;
- *                 id limit i; bytes of the longest token; t bytes of all texts; r bytes of the
- *                 rest; 0
- *   u32 x 3 x n   offset of the text, size, id
- *   u32 x 2 x s   tag, entry + 1
- *   u32 x i       entry + 1
+ *   u64 x 8       "qefftok2"; 16 bytes of the digest of tokenizer.json; n tokens; u units; id limit
+ *                 i; t bytes of all texts; r bytes of the rest
+ *   u32 x 2 x u   the trie of the vocabulary, see trie.h
+ *   u32 x 2 x i   offset of the text, size + 1; 0, 0 where no token has the id
  *   t bytes       texts
  *   r bytes       tokenizer.json with an empty object in the vocabulary's place
  *

@@ -101,7 +101,7 @@ qeff_status qeff_matcher_init(qeff_matcher *matcher, const qeff_str *texts, size
         if (texts[i].size > longest) longest = texts[i].size;
     }
     if (n == 0) return QEFF_OK;
-    matcher->seed = seed;
+    matcher->seed = seed | 1;
     matcher->n_edges = 64;
     while (matcher->n_edges < 2 * bytes)
         matcher->n_edges *= 2;

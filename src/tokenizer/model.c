@@ -43,10 +43,9 @@ tokenize_wordlevel(const qeff_token_model *model, qeff_str word, qeff_pieces *ou
     return QEFF_OK;
 }
 
-qeff_status
-qeff_wordlevel_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err)
+qeff_status qeff_wordlevel_read(qeff_json json, qeff_token_model *model, qeff_error *err)
 {
-    (void)json, (void)arena, (void)err;
+    (void)json, (void)err;
     model->tokenize = tokenize_wordlevel;
     return QEFF_OK;
 }
@@ -56,7 +55,7 @@ qeff_token_model_read(qeff_json json, qeff_arena *arena, qeff_token_model *model
 {
     static const struct {
         const char *name;
-        qeff_status (*read)(qeff_json, qeff_arena *, qeff_token_model *, qeff_error *);
+        qeff_status (*read)(qeff_json, qeff_token_model *, qeff_error *);
     } types[] = {{"WordPiece", qeff_wordpiece_read}, {"WordLevel", qeff_wordlevel_read}};
 
     qeff_str type = {NULL, 0}, unk = {NULL, 0};
@@ -74,7 +73,7 @@ qeff_token_model_read(qeff_json json, qeff_arena *arena, qeff_token_model *model
         model->unk = qeff_arena_str(arena, unk);
         if (!model->unk.data) return qeff_fail(err, QEFF_ERR_NO_MEMORY, "out of memory");
         model->unk_id = qeff_vocab_find(&model->vocab, model->unk);
-        return types[i].read(json, arena, model, err);
+        return types[i].read(json, model, err);
     }
     return qeff_fail(err, QEFF_ERR_UNSUPPORTED, "unknown model '%.*s'", QEFF_STR_ARGS(type));
 }

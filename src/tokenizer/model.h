@@ -27,9 +27,9 @@ bool qeff_pieces_append(qeff_pieces *pieces, qeff_piece piece);
 void qeff_pieces_deinit(qeff_pieces *pieces);
 
 /** WordPiece: most that max_input_chars_per_word may be. Real files say 100. The limit bounds both
- * the stack and the time a hostile vocabulary can take: each character costs at most this many
- * look-ups. */
-enum { QEFF_WORD_CHARS_MAX = 1000, QEFF_PIECE_STARTS = 4096 };
+ * the stack and the time a hostile vocabulary can take: each piece costs at most a walk over the
+ * rest of its word. */
+enum { QEFF_WORD_CHARS_MAX = 1000 };
 
 typedef struct qeff_token_model qeff_token_model;
 
@@ -42,14 +42,10 @@ struct qeff_token_model {
     qeff_token_model_tokenize tokenize;
     bool is_wordpiece;
     qeff_vocab vocab;
-    qeff_str unk;    /**< text of the unknown token, in the tokenizer's arena */
-    int32_t unk_id;  /**< -1: not in the vocabulary */
-    qeff_str prefix; /**< WordPiece: what continuing pieces start with */
-    uint64_t prefix_hash;
+    qeff_str unk;     /**< text of the unknown token, in the tokenizer's arena */
+    int32_t unk_id;   /**< -1: not in the vocabulary */
+    uint32_t inside;  /**< WordPiece: node of what continuing pieces start with */
     size_t max_chars; /**< WordPiece: longer words are unknown */
-    /** WordPiece: bytes of the longest piece, without the prefix, by its first two bytes (hashed);
-     * [0] at the start of a word, [1] inside; UINT8_MAX: that or more */
-    uint8_t longest[2][QEFF_PIECE_STARTS];
 };
 
 /** Reads the "model" of a tokenizer.json; its vocabulary is in `model->vocab` already.
@@ -62,9 +58,7 @@ qeff_status qeff_token_model_append_unk(const qeff_token_model *model, qeff_str 
                                         qeff_pieces *out, qeff_error *err);
 
 /** Readers of the models, called by qeff_token_model_read(). */
-qeff_status
-qeff_wordpiece_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err);
-qeff_status
-qeff_wordlevel_read(qeff_json json, qeff_arena *arena, qeff_token_model *model, qeff_error *err);
+qeff_status qeff_wordpiece_read(qeff_json json, qeff_token_model *model, qeff_error *err);
+qeff_status qeff_wordlevel_read(qeff_json json, qeff_token_model *model, qeff_error *err);
 
 #endif /* TOKENIZER_MODEL_H */

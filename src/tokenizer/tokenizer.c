@@ -137,7 +137,7 @@ size_t qeff_tokenizer_vocab_size(const qeff_tokenizer *tokenizer)
 
 size_t qeff_tokenizer_id_limit(const qeff_tokenizer *tokenizer)
 {
-    const size_t model = tokenizer->model.vocab.id_limit, added = tokenizer->added.vocab.id_limit;
+    const size_t model = tokenizer->model.vocab.id_limit, added = tokenizer->added.id_limit;
     return model > added ? model : added;
 }
 
@@ -149,7 +149,7 @@ qeff_str qeff_tokenizer_token(const qeff_tokenizer *tokenizer, int32_t id)
 
 int32_t qeff_tokenizer_id(const qeff_tokenizer *tokenizer, qeff_str token)
 {
-    const int32_t id = qeff_vocab_find(&tokenizer->added.vocab, token);
+    const int32_t id = qeff_added_tokens_id(&tokenizer->added, token);
     return id >= 0 ? id : qeff_vocab_find(&tokenizer->model.vocab, token);
 }
 

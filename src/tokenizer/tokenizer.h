@@ -24,6 +24,7 @@ struct qeff_tokenizer {
     qeff_arena arena;
     qeff_buffer json;              /**< empty where an image was opened */
     qeff_str text;                 /**< of tokenizer.json: in `json`, or with the image's owner */
+    uint64_t digest[2];            /**< of the text */
     qeff_str rest;                 /**< of the image: the text without its vocabulary */
     size_t vocab_begin, vocab_end; /**< bytes of `json` that the vocabulary takes, or none */
     qeff_tokenizer_settings settings;

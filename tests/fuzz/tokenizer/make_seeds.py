@@ -12,6 +12,9 @@ import corpus  # noqa: E402
 VOCAB = {t: i for i, t in enumerate(
     "[PAD] [UNK] [CLS] [SEP] [MASK] hello a ##a b un ##want ##ed . e \u4e2d foo".split())}
 
+# Of the image in image_fuzz.c: numbers in the header, units of the trie, and the unit of "##a".
+HEADER, UNITS, HASH_HASH_A = 16, 287, 100
+
 
 def main():
     load, encode, image = HERE / "corpus_load", HERE / "corpus_encode", HERE / "corpus_image"
@@ -38,9 +41,17 @@ def main():
         (encode / ("invalid_%d" % i)).write_bytes(bytes([i, 0, 0]) + data)
     # The numbers of the header, and some of those behind it.
     (image / "good").write_bytes(b"")
-    for at in list(range(20)) + list(range(20, 200, 7)):
+    for at in list(range(HEADER)) + list(range(HEADER, HEADER + 2 * UNITS + 30, 13)):
         for value in (0, 1, 0xFFFFFFFF):
             (image / ("%d_%x" % (at, value))).write_bytes(struct.pack("<HI", at, value))
+    forged = {
+        "an_id_without_a_token": (HEADER + 2 * UNITS + 2 * 5 + 1, 0),
+        "an_id_out_of_range": (HEADER + 2 * HASH_HASH_A + 1, 16),
+        "a_base_out_of_the_trie": (HEADER + 2 * HASH_HASH_A, UNITS - 255 << 8 | ord("a")),
+        "a_node_that_is_its_own_child": (HEADER + 2 * HASH_HASH_A, HASH_HASH_A - ord("a") << 8 | ord("a")),
+    }
+    for name, (at, value) in forged.items():
+        (image / name).write_bytes(struct.pack("<HI", at, value))
     (image / "cut").write_bytes(b"\0")
 
 
