@@ -8,7 +8,6 @@
  * Scores stay in L1, keys and values in L2. The last panel of keys is filled up with zeros, whose
  * scores are masked out of the maximum and the sum. */
 #include "backend/cpu/kernels/attention_blocks.h"
-#include "backend/cpu/kernels/attention_cached_avx512.h"
 #include "backend/cpu/kernels/kernels_avx512.h"
 
 #include "backend/cpu/kernels/simd_avx512.h"

@@ -1,194 +1,177 @@
-/* attention_avx512bf16.c - softmax(q k^T scale) v of one head by VDPBF16PS, nine queries at a time.
+/* attention_avx512bf16.c - attention of up to 512 keys by VDPBF16PS, as attention_cached_avx512.h
+ * has it, on
  *
- *   K^T [ceil(T / 16)][ceil(D / 2)][16] in pairs of columns and V [ceil(D / 16)][ceil(T / 2)][16]
- * in pairs of rows are packed into scratch once, then for each tile of queries: scores [rows, T] in
- * f32 -> 2^(scores - max) in bf16, in place -> times V -> divided by the sum.
+ *   keys    [T][ceil(D / 2)]   pairs of columns
+ *   values  [ceil(T / 2)][D]   pairs of rows
  *
- * Queries are multiplied by scale and log2 e before they are rounded. What is rounded has an error
- * of up to 2^-9 of itself; sums are in f32. Few keys do not pay for the packing, and many do not
- * stay in cache: those go by f32. Which way a head goes depends on its own sizes alone. */
+ * in whole vectors, filled up with zeros. What is rounded to bf16 has an error of up to 2^-9 of
+ * itself, an exponential of 2^-7; sums are in f32. More keys do not stay in cache and go by f32:
+ * which way depends on their number alone. */
+#include "backend/cpu/kernels/attention_cached_avx512.h"
 #include "backend/cpu/kernels/kernels_avx512.h"
-
-#include "backend/cpu/kernels/simd_avx512.h"
-#include "backend/cpu/kernels/tile_avx512.h"
 #include "backend/cpu/kernels/tile_avx512bf16.h"
-
-#include <math.h>
-
-enum { KEYS_MIN = 80, KEYS_MAX = 512, HEAD_MIN = 16 };
 
 static inline size_t pairs(size_t n)
 {
     return (n + 1) / 2;
 }
 
-/* Columns 0 to 31 of a row times `factor`, of which the first `n` are there, in pairs. */
-static inline __m512i load_pairs(const float *x, size_t n, __m512 factor)
+static inline size_t whole_vectors(size_t n)
 {
-    const __m512 low = _mm512_maskz_loadu_ps(first_lanes(fewer(n, LANES)), x);
-    const __mmask16 others = n > LANES ? first_lanes(fewer(n - LANES, LANES)) : 0;
-    const __m512 high = _mm512_maskz_loadu_ps(others, x + LANES);
-    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_mul_ps(high, factor), _mm512_mul_ps(low, factor));
+    return qeff_gemm_panels(n) * LANES;
 }
 
-/* [T, D] -> [ceil(T / 16)][ceil(D / 2)][16] */
-static void pack_keys(const qeff_attention *a, int32_t *panels)
+/* Elements 0 to 31 times `factor`, of which `low` and `high` are there. */
+static inline __m512 load_pairs(const float *x, __mmask16 low, __mmask16 high, __m512 factor)
 {
-    const size_t n_groups = pairs(a->head_dim);
+    const __m512 first = _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(low, x));
+    const __m512 second = _mm512_mul_ps(factor, _mm512_maskz_loadu_ps(high, x + LANES));
+    return _mm512_castsi512_ps((__m512i)_mm512_cvtne2ps_pbh(second, first));
+}
+
+/* Of 32 elements, those of the second vector. */
+static inline __mmask16 second_lanes(size_t n)
+{
+    return n > LANES ? first_lanes(fewer(n - LANES, LANES)) : 0;
+}
+
+static void pack_keys(const qeff_attention *a, float *keys)
+{
     const __m512 one = _mm512_set1_ps(1.0F);
-    for (size_t t = 0; t < a->n_keys; t += LANES, panels += n_groups * LANES) {
-        const size_t n = fewer(a->n_keys - t, LANES);
-        for (size_t g = 0; g < n_groups; g += LANES) {
-            const float *k = a->k + t * a->k_stride + 2 * g;
-            __m512 rows[16], columns[16];
-            for (size_t i = 0; i < 16; i++)
-                rows[i] = _mm512_castsi512_ps(load_pairs(k + fewer(i, n - 1) * a->k_stride,
-                                                         i < n ? a->head_dim - 2 * g : 0, one));
-            transpose_lanes(rows, columns);
-            for (size_t i = 0; i < fewer(n_groups - g, 16); i++)
-                _mm512_storeu_ps(panels + (g + i) * LANES, columns[i]);
-        }
+    const size_t n_keys = a->n_keys, k_stride = a->k_stride;
+    const size_t stride = whole_vectors(pairs(a->head_dim));
+    for (size_t d = 0; d < a->head_dim; d += 2 * LANES, keys += LANES) {
+        const size_t left = a->head_dim - d;
+        const __mmask16 low = first_lanes(fewer(left, LANES)), high = second_lanes(left);
+        const float *k = a->k + d;
+        float *y = keys;
+        for (size_t t = 0; t < n_keys; t++, k += k_stride, y += stride)
+            _mm512_storeu_ps(y, load_pairs(k, low, high, one));
     }
 }
 
-/* [T, D] -> [ceil(D / 16)][ceil(T / 2)][16] */
-static void pack_values(const qeff_attention *a, int32_t *panels)
+static void pack_values(const qeff_attention *a, float *values)
 {
     const __m512i alternating =
         _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
                          21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    for (size_t d = 0; d < a->head_dim; d += LANES) {
+    const size_t n_keys = a->n_keys, v_stride = a->v_stride, stride = whole_vectors(a->head_dim);
+    for (size_t d = 0; d < a->head_dim; d += LANES, values += LANES) {
         const __mmask16 mask = first_lanes(fewer(a->head_dim - d, LANES));
         const float *v = a->v + d;
-        for (size_t t = 0; t < a->n_keys; t += 2, v += 2 * a->v_stride, panels += LANES) {
-            const bool has_next = t + 1 < a->n_keys;
+        float *y = values;
+        for (size_t t = 0; t < n_keys; t += 2, v += 2 * v_stride, y += stride) {
+            const bool has_next = t + 1 < n_keys;
             const __m512 low = _mm512_maskz_loadu_ps(mask, v);
             const __m512 high =
-                _mm512_maskz_loadu_ps(has_next ? mask : 0, has_next ? v + a->v_stride : v);
+                _mm512_maskz_loadu_ps(has_next ? mask : 0, has_next ? v + v_stride : v);
             const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-            _mm512_storeu_si512(panels, _mm512_permutexvar_epi16(alternating, both));
+            _mm512_storeu_si512(y, _mm512_permutexvar_epi16(alternating, both));
         }
     }
 }
 
-static void pack_queries(const qeff_attention *a, size_t row, size_t rows, int32_t *queries)
+/* Inlined, so that sixteen queries need no masks of rows. */
+static inline void
+pack_panel(const qeff_attention *a, const float *q, size_t n, float *panel, size_t stride)
 {
-    const size_t n_groups = pairs(a->head_dim);
     const __m512 factor = _mm512_set1_ps(a->scale * 1.44269504F);
-    for (size_t i = 0; i < rows; i++)
-        for (size_t g = 0; g < n_groups; g += LANES) {
-            const float *q = a->q + (row + i) * a->q_stride + 2 * g;
-            _mm512_mask_storeu_ps(queries + i * n_groups + g,
-                                  first_lanes(fewer(n_groups - g, LANES)),
-                                  _mm512_castsi512_ps(load_pairs(q, a->head_dim - 2 * g, factor)));
-        }
-}
-
-/* 2^x for x <= 0 by a polynomial of degree 3 on |r| <= 1/2, relative error below 8e-5, a 25th of
- * what rounding to bf16 adds. The constant comes first in max, which returns the second operand
- * where one is NaN. */
-static inline __m512 power_of_two_short(__m512 x)
-{
-    x = _mm512_max_ps(_mm512_set1_ps(-127.0F), x);
-    const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m512 r = _mm512_sub_ps(x, n);
-    __m512 p = _mm512_set1_ps(5.5171668e-2F);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.42611122e-1F));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.93260986e-1F));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.99928074e-1F));
-    return _mm512_scalef_ps(p, n);
-}
-
-/* 2^(s - max) as bf16 in place, with zeros behind the last of `n`; returns 1 / sum. */
-static float exponentiate_row(float *s, size_t n)
-{
-    __m512 most = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
-    for (size_t i = 0; i < n; i += LANES)
-        most = _mm512_mask_max_ps(most, first_lanes(fewer(n - i, LANES)), most,
-                                  _mm512_loadu_ps(s + i));
-    most = _mm512_set1_ps(max_lanes(most));
-    for (size_t i = 0; i < n; i += 2 * LANES) {
-        const size_t left = n - i;
-        const __mmask16 first = first_lanes(fewer(left, LANES));
-        const __mmask16 second = left > LANES ? first_lanes(fewer(left - LANES, LANES)) : 0;
-        const __m512 low = _mm512_maskz_mov_ps(
-            first, power_of_two_short(_mm512_sub_ps(_mm512_loadu_ps(s + i), most)));
-        const __m512 high = _mm512_maskz_mov_ps(
-            second, power_of_two_short(_mm512_sub_ps(_mm512_loadu_ps(s + i + LANES), most)));
-        sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
-        _mm512_storeu_si512(s + i / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-    }
-    return 1.0F / sum_lanes(sum);
-}
-
-static void store_scaled(const qeff_attention *a, size_t row, size_t rows, size_t d,
-                         const float *tile, size_t tile_stride, const float *factors)
-{
-    for (size_t i = 0; i < rows; i++) {
-        float *y = a->y + (row + i) * a->y_stride + d;
-        const __m512 factor = _mm512_set1_ps(factors[i]);
-        for (size_t c = 0; c < tile_stride && d + c < a->head_dim; c += LANES)
-            _mm512_mask_storeu_ps(
-                y + c, first_lanes(fewer(a->head_dim - d - c, LANES)),
-                _mm512_mul_ps(_mm512_loadu_ps(tile + i * tile_stride + c), factor));
+    const size_t n_groups = pairs(a->head_dim);
+    for (size_t g = 0; g < n_groups; g += LANES) {
+        const size_t left = a->head_dim - 2 * g, n_rows = fewer(n_groups - g, LANES);
+        const __mmask16 low = first_lanes(fewer(left, LANES)), high = second_lanes(left);
+        float *y = panel + g * stride;
+        __m512 rows[16], columns[16];
+        for (size_t i = 0; i < 16; i++)
+            rows[i] = load_pairs(q + fewer(i, n - 1) * a->q_stride + 2 * g, i < n ? low : 0,
+                                 i < n ? high : 0, factor);
+        transpose_lanes(rows, columns);
+        if (n_rows == LANES)
+            for (size_t i = 0; i < 16; i++)
+                _mm512_storeu_ps(y + i * stride, columns[i]);
+        else
+            for (size_t i = 0; i < n_rows; i++)
+                _mm512_storeu_ps(y + i * stride, columns[i]);
     }
 }
 
-/* What the scratch holds; scores have one vector more than keys, which may be read. */
-typedef struct packed_head {
-    int32_t *keys, *values, *queries;
-    float *scores;
-} packed_head;
-
-static void run_queries(const qeff_attention *a, size_t row, size_t rows, const packed_head *h)
+static void
+pack_queries(const qeff_attention *a, const float *q, size_t n, float *panel, size_t stride)
 {
-    const size_t key_panels = qeff_gemm_panels(a->n_keys),
-                 value_panels = qeff_gemm_panels(a->head_dim);
-    const size_t stride = (key_panels + 1) * LANES;
-    float factors[QEFF_TILE512_ROWS], buffer[QEFF_TILE512_ROWS * QEFF_TILE512_PANELS * LANES];
-    qeff_tile_bf16 tile = {.x = h->queries,
-                           .x_stride = pairs(a->head_dim),
-                           .n_groups = pairs(a->head_dim),
-                           .y_stride = stride};
-    pack_queries(a, row, rows, h->queries);
-    for (size_t p = 0; p < key_panels; p += QEFF_TILE512_PANELS) {
-        tile.panel = h->keys + p * LANES * tile.n_groups;
-        tile.y = h->scores + p * LANES;
-        qeff_tile_avx512bf16(rows, fewer(QEFF_TILE512_PANELS, key_panels - p), &tile);
-    }
-    for (size_t i = 0; i < rows; i++)
-        factors[i] = exponentiate_row(h->scores + i * stride, a->n_keys);
-    tile.x = (const int32_t *)(const void *)h->scores;
-    tile.x_stride = stride;
-    tile.n_groups = pairs(a->n_keys);
-    tile.y = buffer;
-    for (size_t p = 0; p < value_panels; p += QEFF_TILE512_PANELS) {
-        const size_t n = fewer(QEFF_TILE512_PANELS, value_panels - p);
-        tile.panel = h->values + p * LANES * tile.n_groups;
-        tile.y_stride = n * LANES;
-        qeff_tile_avx512bf16(rows, n, &tile);
-        store_scaled(a, row, rows, p * LANES, buffer, n * LANES, factors);
-    }
+    if (n == LANES)
+        pack_panel(a, q, LANES, panel, stride);
+    else
+        pack_panel(a, q, n, panel, stride);
 }
 
-/* Heads of at least 16 columns leave half of the room for keys, which takes nine rows of queries.
- */
+/* How far 1 + f lies above 2^f, in 128ths, for f from 0 to 1 in 64 segments. */
+static const int16_t excess[64] = {0,  1,  1,  2,  2,  3,  4,  4,  5,  5,  5,  6,  6,  7,  7,  8,
+                                   8,  8,  9,  9,  9,  9,  10, 10, 10, 10, 10, 11, 11, 11, 11, 11,
+                                   11, 11, 11, 11, 11, 11, 11, 11, 11, 10, 10, 10, 10, 10, 9,  9,
+                                   9,  8,  8,  8,  7,  7,  6,  6,  5,  5,  4,  3,  3,  2,  1,  1};
+
+/* 2^(score - max) of two rows, each to 16 bits with one conversion. With x = n + f rounded to
+ * 128ths, 127 + n and f are exponent and fraction of the bf16 number 2^n (1 + f), and `shift` makes
+ * them the upper half of an integer; then the excess is taken off the fractions. The error is below
+ * 0.73 %, of which rounding to bf16 makes 0.39. Below -126 it stays there. NaN becomes the least
+ * integer, and with it a number with a sign, which no other is. */
+static inline __m512i power_pair(__m512 low, __m512 high, __m512 shift)
+{
+    const __m512 unit = _mm512_set1_ps(0x1p23F), least = unit;
+    const __m512i first =
+        _mm512_cvtps_epi32(_mm512_max_ps(least, _mm512_fmsub_ps(low, unit, shift)));
+    const __m512i second =
+        _mm512_cvtps_epi32(_mm512_max_ps(least, _mm512_fmsub_ps(high, unit, shift)));
+    const __m512i pair = _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(first, 16), second);
+    return _mm512_sub_epi16(pair, _mm512_permutex2var_epi16(_mm512_loadu_si512(excess),
+                                                            _mm512_srli_epi16(pair, 1),
+                                                            _mm512_loadu_si512(excess + 32)));
+}
+
+/* The sums are those of the rounded numbers. */
+static __m512 exponentiate(float *scores, size_t n_rows, size_t stride)
+{
+    const __m512 bias = _mm512_set1_ps(127.0F * 0x1p23F + 0x1p15F);
+    const __m512 shift =
+        _mm512_fmsub_ps(max_column(scores, n_rows, stride), _mm512_set1_ps(0x1p23F), bias);
+    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+    __m512 even = _mm512_setzero_ps(), odd = even;
+    __m512i seen = _mm512_setzero_si512();
+    float *y = scores;
+    for (size_t t = 0; t < n_rows; t += CACHED_ROWS, y += 2 * stride) {
+        const float *s = scores + t * stride;
+        const __m512i a = power_pair(_mm512_loadu_ps(s), _mm512_loadu_ps(s + stride), shift);
+        const __m512i b =
+            power_pair(_mm512_loadu_ps(s + 2 * stride), _mm512_loadu_ps(s + 3 * stride), shift);
+        _mm512_storeu_si512(y, a);
+        _mm512_storeu_si512(y + stride, b);
+        even = _mm512_dpbf16_ps(even, (__m512bh)a, ones);
+        odd = _mm512_dpbf16_ps(odd, (__m512bh)b, ones);
+        seen = _mm512_or_si512(seen, _mm512_or_si512(a, b));
+    }
+    const __mmask16 is_nan = _mm512_test_epi32_mask(seen, _mm512_set1_epi16(INT16_MIN));
+    return _mm512_mask_mov_ps(_mm512_div_ps(_mm512_set1_ps(1.0F), _mm512_add_ps(even, odd)), is_nan,
+                              _mm512_set1_ps(NAN));
+}
+
 void qeff_attention_avx512bf16(const qeff_attention *a)
 {
-    if (a->n_keys < KEYS_MIN || a->n_keys > KEYS_MAX || a->head_dim < HEAD_MIN) {
+    static const cached_steps steps = {pack_queries, exponentiate, qeff_tile_attention_avx512bf16};
+    if (a->n_keys > QEFF_ATTENTION_KEYS) {
         qeff_attention_f32_avx512(a);
         return;
     }
-    const size_t n_tiles = (a->n_queries + QEFF_TILE512_ROWS - 1) / QEFF_TILE512_ROWS;
-    packed_head h = {.scores = a->scratch};
-    h.keys = (int32_t *)(void *)(a->scratch +
-                                 QEFF_TILE512_ROWS * (qeff_gemm_panels(a->n_keys) + 1) * LANES);
-    h.values = h.keys + qeff_gemm_panels(a->n_keys) * LANES * pairs(a->head_dim);
-    h.queries = h.values + qeff_gemm_panels(a->head_dim) * LANES * pairs(a->n_keys);
-    pack_keys(a, h.keys);
-    pack_values(a, h.values);
-    for (size_t t = 0; t < n_tiles; t++) {
-        const size_t row = t * a->n_queries / n_tiles, end = (t + 1) * a->n_queries / n_tiles;
-        run_queries(a, row, end - row, &h);
-    }
+    cached_head h = {.keys_stride = whole_vectors(pairs(a->head_dim)),
+                     .values_stride = whole_vectors(a->head_dim),
+                     .column_steps = pairs(a->head_dim),
+                     .key_steps = pairs(a->n_keys),
+                     .queries = a->scratch};
+    h.scores = h.queries + CACHED_QUERIES * pairs(a->head_dim);
+    float *keys = h.scores + CACHED_QUERIES * (a->n_keys + CACHED_ROWS);
+    float *values = keys + a->n_keys * h.keys_stride;
+    pack_keys(a, keys);
+    pack_values(a, values);
+    h.keys = keys;
+    h.values = values;
+    run_cached(a, &h, &steps);
 }

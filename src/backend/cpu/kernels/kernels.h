@@ -110,8 +110,8 @@ enum { QEFF_INT8_WIDTH_MAX = 1 << 16 };
  *   m' = max(m, max s)   l' = exp(m - m') l + sum exp(s - m')   y' = exp(m - m') y + exp(s - m') v
  *
  * Which blocks there are depends on the number of keys alone, so a row's bits do as well. The
- * variant for bf16 may round q scale, k, v and the exponentials to bf16; where there are no
- * instructions for that it is the one of f32. */
+ * variant for bf16 may round q scale, k and v to bf16 and the exponentials to 2^-7 of themselves;
+ * where there are no instructions for that it is the one of f32. */
 typedef struct qeff_attention {
     size_t n_queries, n_keys, head_dim; /**< S, T, D */
     const float *q, *k, *v;             /**< [S, D], [T, D], [T, D] */
@@ -123,7 +123,7 @@ typedef struct qeff_attention {
 } qeff_attention;
 
 enum {
-    QEFF_ATTENTION_ROWS = 9,      /**< of scores that a variant may keep at a time */
+    QEFF_ATTENTION_ROWS = 48,     /**< of queries and scores that a variant may keep at a time */
     QEFF_ATTENTION_KEYS = 512,    /**< of a block */
     QEFF_ATTENTION_QUERIES = 1024 /**< of which m and l are kept, where there are several blocks */
 };
@@ -143,7 +143,7 @@ static inline size_t qeff_attention_scratch(size_t n_keys, size_t head_dim)
     const size_t block = is_one_block ? n_keys : QEFF_ATTENTION_KEYS;
     const size_t keys = qeff_gemm_panels(block) * QEFF_PANEL;
     const size_t dims = qeff_gemm_panels(head_dim) * QEFF_PANEL;
-    const size_t size = keys * head_dim + dims * block + QEFF_ATTENTION_ROWS * (keys + QEFF_PANEL) +
+    const size_t size = (keys + block) * dims + QEFF_ATTENTION_ROWS * (keys + dims) +
                         (is_one_block ? 0 : 2 * QEFF_ATTENTION_QUERIES);
     return size > n_keys ? size : n_keys;
 }

@@ -6,6 +6,8 @@
 
 void qeff_gemm_f32_avx512(const qeff_gemm *g, size_t first_panel, size_t n_panels);
 void qeff_attention_f32_avx512(const qeff_attention *a);
+/** For up to QEFF_ATTENTION_KEYS keys. */
+void qeff_attention_cached_avx512(const qeff_attention *a);
 void qeff_quantize_u8_avx512(const qeff_quantize *q);
 void qeff_layer_norm_f32_avx512(float *y, const float *x, const float *gamma, const float *beta,
                                 size_t n, float eps);

@@ -15,20 +15,6 @@ static void gemm_bf16(const qeff_gemm_packed *g, size_t first_panel, size_t n_pa
     run_gemm(g, first_panel, n_panels);
 }
 
-void qeff_tile_avx512bf16(size_t rows, size_t panels, const qeff_tile_bf16 *tile)
-{
-    const packed_tile packed = {.x = tile->x,
-                                .x_stride = tile->x_stride,
-                                .n_groups = tile->n_groups,
-                                .panel = tile->panel,
-                                .panel_stride = tile->n_groups * QEFF_PANEL,
-                                .prefetch = (const char *)tile->panel,
-                                .bias = zeros,
-                                .y = tile->y,
-                                .y_stride = tile->y_stride};
-    run_tile(rows, panels, &packed);
-}
-
 void qeff_kernels_avx512bf16(qeff_kernels *kernels)
 {
     kernels->gemm_bf16 = gemm_bf16;
