@@ -447,16 +447,18 @@ static void unpack_output(const qeff_step_call *c, const qeff_ragged_session *s,
 /* --- running ------------------------------------------------------------------------------------
  */
 
-/* Whole sequences, up to `most` tokens a chunk; towards the end less, so that the workers finish
- * together: a worker's share of what is left, but no fewer tokens than products run well on. */
+/* Whole sequences, up to `most` tokens a chunk, in rounds of one chunk a worker; towards the end
+ * less, so that the workers finish together: a worker's share of what is left before the round, but
+ * no fewer tokens than products run well on. */
 static void make_chunks(qeff_ragged_session *s, size_t most, size_t n_workers)
 {
     const size_t *offsets = s->memory.offsets;
+    size_t target = 0;
     s->n_chunks = 0;
     for (size_t i = 0; i < s->n_sequences;) {
         qeff_chunk chunk = {.first_sequence = i, .first_token = offsets[i]};
         const size_t share = (s->n_tokens - chunk.first_token + n_workers - 1) / n_workers;
-        const size_t target = smaller(larger(share, CHUNK_TOKENS_MIN), most);
+        if (s->n_chunks % n_workers == 0) target = smaller(larger(share, CHUNK_TOKENS_MIN), most);
         do {
             chunk.n_sequences++;
             i++;
