@@ -3,8 +3,8 @@
 
 A register tile whose accumulators do not all stay in registers loses half its speed and still gives right
 results, so no other test would notice. Of each object called tile_<isa>.c, the innermost loops of the functions
-tile_* that hold multiply-adds are looked at; their operands may not lie in the stack frame. Run by ctest as lint.spills
-on release builds."""
+tile_* and qeff_tile_wide* that hold multiply-adds are looked at; their operands may not lie in the stack frame. Run by
+ctest as lint.spills on release builds."""
 import re
 import subprocess
 import sys
@@ -54,7 +54,7 @@ def main():
             continue
         n_here = 0
         for name, body in functions(objdump, path):
-            if not re.match(r"tile_\d", name):
+            if not re.match(r"tile_\d|qeff_tile_wide", name):
                 continue
             uses_frame = any(m in ("mov", "movq") and re.match(r"%rsp, ?%rbp", o) for _, m, o in body)
             frame = r"\((%rsp|%rbp)" if uses_frame else r"\(%rsp"

@@ -1,15 +1,47 @@
 /* gemm_avx2.c - y = activation(x W^T + b) + r on packed panels of 16 columns, in tiles of up to six
  * rows.
  *
- * M is split into even tiles (16 rows are 6 + 5 + 5) and never padded; a tile's height does not
- * change the bits of its rows. K is not blocked. Panels are the outer loop as long as x stays in
- * L2, and each tile prefetches its share of the next panel, so that the weights stream in under the
- * arithmetic; larger x goes by groups of eight panels that stay in cache while the rows pass. */
+ * M is never padded; a tile's height and width do not change the bits of its rows. Tiles of six
+ * rows by a panel and of four by one and a half are twelve chains of multiply-adds each, and reach
+ * 99 % of the limit where five by a panel reach 94 %, four 92. So M is split into sixes and as many
+ * fours as that takes (16 rows are 6 + 6 + 4, 8 are 4 + 4), and one tile of five where M is odd. K
+ * is not blocked. Panels are the outer loop as long as x stays in L2, and each tile prefetches its
+ * share of the next panel, so that the weights stream in under the arithmetic; larger x goes by
+ * groups of eight panels that stay in cache while the rows pass. */
 #include "backend/cpu/kernels/kernels_avx2.h"
 
 #include "backend/cpu/kernels/tile_avx2.h"
 
 enum { X_BYTES_IN_CACHE = 1 << 20, GROUP = 8, AHEAD = 4096 };
+
+/* Two wide tiles side by side are three panels. */
+enum { LANES = 8, WIDE_ROWS = 4, PANELS = 3 };
+
+/* What tiles prefetch, one after the other: each from `at` on, `step` bytes further with each step
+ * of K, and the next tile `share` bytes further on. */
+typedef struct stream {
+    const char *at;
+    size_t share, step;
+} stream;
+
+static size_t count_tiles(size_t n_rows)
+{
+    return (n_rows + QEFF_TILE_ROWS - 1) / QEFF_TILE_ROWS;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* So many tiles of four rows by 24 columns that the rest are tiles of six rows, and one of five or
+ * three where M is odd. */
+static size_t count_wide(size_t n_rows)
+{
+    static const size_t by_rest[QEFF_TILE_ROWS] = {0, 2, 2, 1, 1, 0};
+    if (n_rows < 2 * WIDE_ROWS) return n_rows == 4 || n_rows == 7 ? 1 : 0;
+    return by_rest[n_rows % QEFF_TILE_ROWS];
+}
 
 /* The last panel of a width that is no multiple of 16: through a buffer. */
 static void
@@ -30,16 +62,15 @@ run_narrow_tile(const qeff_gemm *g, size_t rows, size_t row, size_t column, qeff
     }
 }
 
-static void run_tile(const qeff_gemm *g, size_t rows, size_t row, size_t column,
-                     const char *prefetch, size_t prefetch_step)
+static qeff_tile make_tile(const qeff_gemm *g, size_t row, size_t column, stream *s)
 {
-    qeff_tile tile = {
+    const qeff_tile tile = {
         .x = g->x + row * g->x_stride,
         .x_stride = g->x_stride,
         .panel = g->panels + column * g->n_in,
         .n_in = g->n_in,
-        .prefetch = prefetch,
-        .prefetch_step = prefetch_step,
+        .prefetch = s->at,
+        .prefetch_step = s->step,
         .bias = g->bias ? g->bias + column : NULL,
         .activation = g->activation,
         .residual = g->residual ? g->residual + row * g->residual_stride + column : NULL,
@@ -47,26 +78,50 @@ static void run_tile(const qeff_gemm *g, size_t rows, size_t row, size_t column,
         .y = g->y + row * g->y_stride + column,
         .y_stride = g->y_stride,
     };
+    s->at += s->share;
+    return tile;
+}
+
+static void run_tile(const qeff_gemm *g, size_t rows, size_t row, size_t column, stream *s)
+{
+    qeff_tile tile = make_tile(g, row, column, s);
     if (g->n_out - column < QEFF_PANEL)
         run_narrow_tile(g, rows, row, column, &tile);
     else
         qeff_tile_avx2(rows, &tile);
 }
 
-/* Panel by panel; tile t of n prefetches the t-th share of the next one. */
-static void run_panels(const qeff_gemm *g, size_t first, size_t last, size_t n_tiles)
+/* Four rows by 24 columns from `column` on, where a panel begins, or by the 24 after them. */
+static void run_wide_tile(const qeff_gemm *g, size_t row, size_t column, size_t half, stream *s)
+{
+    const size_t to_next = QEFF_PANEL * g->n_in;
+    qeff_tile tile = make_tile(g, row, column + half * QEFF_TILE_WIDE, s);
+    tile.panel = g->panels + column * g->n_in + (half ? to_next + LANES : 0);
+    tile.second = half ? to_next - LANES : LANES;
+    tile.third = to_next;
+    qeff_tile_wide_avx2(&tile);
+}
+
+/* Panels [first, last), one by one, or three by three where there are wide tiles. Together the
+ * tiles prefetch as many panels as they compute: those that follow what the first of them read, and
+ * behind the last panels what the plan reads next, as a rule. */
+static void run_panels(const qeff_gemm *g, size_t first, size_t last, size_t n_wide)
 {
     const size_t panel_bytes = g->n_in * QEFF_PANEL * sizeof(float);
-    for (size_t p = first; p < last; p++) {
+    const size_t n_rows = g->n_rows - n_wide * WIDE_ROWS, n_tiles = count_tiles(n_rows);
+    const size_t n_panels = n_wide > 0 ? PANELS : 1, n_shares = n_panels * n_tiles + 2 * n_wide;
+    for (size_t p = first; p < last; p += n_panels) {
         const char *panel = (const char *)(g->panels + p * QEFF_PANEL * g->n_in);
-        const char *next = p + 1 < last ? panel + panel_bytes : panel;
-        for (size_t t = 0; t < n_tiles; t++) {
-            const size_t row = t * g->n_rows / n_tiles, end = (t + 1) * g->n_rows / n_tiles;
-            const char *prefetch =
-                n_tiles == 1 ? panel + AHEAD : next + t * (panel_bytes / n_tiles);
-            const size_t step = n_tiles == 1 ? QEFF_PANEL * sizeof(float)
-                                             : QEFF_PANEL * sizeof(float) / n_tiles + 1;
-            run_tile(g, end - row, row, p * QEFF_PANEL, prefetch, step);
+        stream s = {panel + (n_wide > 0 ? 2 : 1) * panel_bytes, n_panels * panel_bytes / n_shares,
+                    n_panels * QEFF_PANEL * sizeof(float) / n_shares + 1};
+        if (n_shares == 1) s = (stream){panel + AHEAD, 0, QEFF_PANEL * sizeof(float)};
+        for (size_t i = 0; i < n_panels; i++) {
+            for (size_t t = 0; t < n_tiles; t++) {
+                const size_t row = t * n_rows / n_tiles, end = (t + 1) * n_rows / n_tiles;
+                run_tile(g, end - row, row, (p + i) * QEFF_PANEL, &s);
+            }
+            for (size_t row = n_rows; row < g->n_rows && i < 2; row += WIDE_ROWS)
+                run_wide_tile(g, row, p * QEFF_PANEL, i, &s);
         }
     }
 }
@@ -79,8 +134,8 @@ static void run_groups(const qeff_gemm *g, size_t first, size_t last, size_t n_t
             const size_t row = t * g->n_rows / n_tiles, next = (t + 1) * g->n_rows / n_tiles;
             for (size_t p = begin; p < end; p++) {
                 const char *panel = (const char *)(g->panels + p * QEFF_PANEL * g->n_in);
-                run_tile(g, next - row, row, p * QEFF_PANEL, panel + AHEAD / 2,
-                         QEFF_PANEL * sizeof(float));
+                stream s = {panel + AHEAD / 2, 0, QEFF_PANEL * sizeof(float)};
+                run_tile(g, next - row, row, p * QEFF_PANEL, &s);
             }
         }
     }
@@ -88,10 +143,14 @@ static void run_groups(const qeff_gemm *g, size_t first, size_t last, size_t n_t
 
 void qeff_gemm_f32_avx2(const qeff_gemm *g, size_t first_panel, size_t n_panels)
 {
-    const size_t n_tiles = (g->n_rows + QEFF_TILE_ROWS - 1) / QEFF_TILE_ROWS;
-    const size_t last = first_panel + n_panels;
-    if (g->n_rows * g->n_in * sizeof(float) <= X_BYTES_IN_CACHE)
-        run_panels(g, first_panel, last, n_tiles);
-    else
-        run_groups(g, first_panel, last, n_tiles);
+    const size_t last = first_panel + n_panels, n_wide = count_wide(g->n_rows);
+    if (g->n_rows * g->n_in * sizeof(float) > X_BYTES_IN_CACHE) {
+        run_groups(g, first_panel, last, count_tiles(g->n_rows));
+        return;
+    }
+    /* Wide tiles lie in whole panels; what is left of the threes has none. */
+    const size_t whole = smaller(last, g->n_out / QEFF_PANEL);
+    const size_t n_threes = n_wide > 0 && whole > first_panel ? (whole - first_panel) / PANELS : 0;
+    run_panels(g, first_panel, first_panel + n_threes * PANELS, n_wide);
+    run_panels(g, first_panel + n_threes * PANELS, last, 0);
 }

@@ -16,10 +16,10 @@ static inline void store_pair(float *y, __m256 low, __m256 high)
 }
 
 #define DEFINE_FINISH(name, function)                                                              \
-    static void finish_##name(size_t rows, const qeff_tile *t)                                     \
+    static void finish_##name(size_t rows, size_t columns, const qeff_tile *t)                     \
     {                                                                                              \
         for (size_t i = 0; i < rows; i++)                                                          \
-            for (size_t c = 0; c < QEFF_PANEL; c += LANES) {                                       \
+            for (size_t c = 0; c < columns; c += LANES) {                                          \
                 float *y = t->y + i * t->y_stride + c;                                             \
                 __m256 v = function(_mm256_loadu_ps(y));                                           \
                 if (t->residual)                                                                   \
@@ -36,31 +36,36 @@ DEFINE_FINISH(sigmoid, sigmoid)
 #define RELU(x) _mm256_max_ps(_mm256_setzero_ps(), x)
 DEFINE_FINISH(relu, RELU)
 
-void qeff_tile_finish_avx2(size_t rows, const qeff_tile *t)
+static void finish(size_t rows, size_t columns, const qeff_tile *t)
 {
     switch (t->activation) {
     case QEFF_ACTIVATION_GELU_ERF:
-        finish_gelu_erf(rows, t);
+        finish_gelu_erf(rows, columns, t);
         break;
     case QEFF_ACTIVATION_GELU_TANH:
-        finish_gelu_tanh(rows, t);
+        finish_gelu_tanh(rows, columns, t);
         break;
     case QEFF_ACTIVATION_RELU:
-        finish_relu(rows, t);
+        finish_relu(rows, columns, t);
         break;
     case QEFF_ACTIVATION_SILU:
-        finish_silu(rows, t);
+        finish_silu(rows, columns, t);
         break;
     case QEFF_ACTIVATION_TANH:
-        finish_tanh(rows, t);
+        finish_tanh(rows, columns, t);
         break;
     case QEFF_ACTIVATION_SIGMOID:
-        finish_sigmoid(rows, t);
+        finish_sigmoid(rows, columns, t);
         break;
     case QEFF_ACTIVATION_NONE:
     case QEFF_ACTIVATION_COUNT:
         break;
     }
+}
+
+void qeff_tile_finish_avx2(size_t rows, const qeff_tile *t)
+{
+    finish(rows, QEFF_PANEL, t);
 }
 
 #define EACH_1(X) X(0)
@@ -116,7 +121,7 @@ void qeff_tile_finish_avx2(size_t rows, const qeff_tile *t)
         if (t->residual && t->activation == QEFF_ACTIVATION_NONE) {                                \
             EACH_##rows(ADD_RESIDUAL)                                                              \
         }                                                                                          \
-        EACH_##rows(STORE) qeff_tile_finish_avx2(rows, t);                                         \
+        EACH_##rows(STORE) finish(rows, QEFF_PANEL, t);                                            \
     }
 DEFINE_TILE(1)
 DEFINE_TILE(2)
@@ -124,6 +129,59 @@ DEFINE_TILE(3)
 DEFINE_TILE(4)
 DEFINE_TILE(5)
 DEFINE_TILE(6)
+
+/* Four rows by three vectors are twelve chains as well; two of 24 columns make three panels. */
+#define CLEAR_WIDE(i) __m256 left##i = _mm256_setzero_ps(), middle##i = left##i, right##i = left##i;
+#define STEP_WIDE(i)                                                                               \
+    {                                                                                              \
+        const __m256 a = _mm256_broadcast_ss(ROW_##i);                                             \
+        left##i = _mm256_fmadd_ps(a, b0, left##i);                                                 \
+        middle##i = _mm256_fmadd_ps(a, b1, middle##i);                                             \
+        right##i = _mm256_fmadd_ps(a, b2, right##i);                                               \
+    }
+#define ADD_WIDE(i, v0, v1, v2)                                                                    \
+    left##i = _mm256_add_ps(left##i, v0);                                                          \
+    middle##i = _mm256_add_ps(middle##i, v1);                                                      \
+    right##i = _mm256_add_ps(right##i, v2);
+#define ADD_BIAS_WIDE(i) ADD_WIDE(i, b0, b1, b2)
+#define ADD_RESIDUAL_WIDE(i)                                                                       \
+    {                                                                                              \
+        const float *r = t->residual + (i)*t->residual_stride;                                     \
+        ADD_WIDE(i, _mm256_loadu_ps(r), _mm256_loadu_ps(r + LANES),                                \
+                 _mm256_loadu_ps(r + 2 * LANES))                                                   \
+    }
+#define STORE_WIDE(i)                                                                              \
+    store_pair(t->y + (i)*t->y_stride, left##i, middle##i);                                        \
+    _mm256_storeu_ps(t->y + (i)*t->y_stride + 2 * LANES, right##i);
+
+void qeff_tile_wide_avx2(const qeff_tile *t)
+{
+    const size_t stride = t->x_stride, step = t->prefetch_step, second = t->second,
+                 third = t->third;
+    const float *x0 = t->x, *x3 = t->x + 3 * stride, *panel = t->panel;
+    const char *prefetch = t->prefetch;
+    EACH_4(CLEAR_WIDE)
+    for (size_t k = t->n_in; k > 0; k--) {
+        const __m256 b0 = _mm256_loadu_ps(panel), b1 = _mm256_loadu_ps(panel + second);
+        const __m256 b2 = _mm256_loadu_ps(panel + third);
+        _mm_prefetch(prefetch, _MM_HINT_T0);
+        EACH_4(STEP_WIDE)
+        panel += QEFF_PANEL;
+        prefetch += step;
+        x0++;
+        x3++;
+    }
+    if (t->bias) {
+        const __m256 b0 = _mm256_loadu_ps(t->bias), b1 = _mm256_loadu_ps(t->bias + LANES);
+        const __m256 b2 = _mm256_loadu_ps(t->bias + 2 * LANES);
+        EACH_4(ADD_BIAS_WIDE)
+    }
+    if (t->residual && t->activation == QEFF_ACTIVATION_NONE) {
+        EACH_4(ADD_RESIDUAL_WIDE)
+    }
+    EACH_4(STORE_WIDE)
+    finish(4, QEFF_TILE_WIDE, t);
+}
 
 void qeff_tile_avx2(size_t rows, const qeff_tile *tile)
 {

@@ -5,13 +5,14 @@
 
 #include "backend/cpu/kernels/kernels.h"
 
-enum { QEFF_TILE_ROWS = 6 };
+enum { QEFF_TILE_ROWS = 6, QEFF_TILE_WIDE = 24 };
 
 /** y = activation(x panel + bias) + residual; y is [rows, 16], all of it written. */
 typedef struct qeff_tile {
     const float *x; /**< [rows, K] */
     size_t x_stride;
     const float *panel;   /**< [K][16] */
+    size_t second, third; /**< of a wide tile: floats from eight columns of the panel to the next */
     size_t n_in;          /**< K */
     const char *prefetch; /**< touched once a step of K, */
     size_t prefetch_step; /**< this many bytes further on each time */
@@ -25,6 +26,9 @@ typedef struct qeff_tile {
 
 /** @param rows  1 to QEFF_TILE_ROWS; does not change the bits of a row */
 void qeff_tile_avx2(size_t rows, const qeff_tile *tile);
+
+/** The same for four rows and QEFF_TILE_WIDE columns, bias and residual as well. */
+void qeff_tile_wide_avx2(const qeff_tile *tile);
 
 /** y = activation(y) + residual over a tile whose products and bias are in y already; nothing where
  * there is no activation. */
