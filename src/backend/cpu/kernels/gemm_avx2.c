@@ -5,14 +5,15 @@
  * rows by a panel and of four by one and a half are twelve chains of multiply-adds each, and reach
  * 99 % of the limit where five by a panel reach 94 %, four 92. So M is split into sixes and as many
  * fours as that takes (16 rows are 6 + 6 + 4, 8 are 4 + 4), and one tile of five where M is odd. K
- * is not blocked. Panels are the outer loop as long as x stays in L2, and each tile prefetches its
- * share of the next panel, so that the weights stream in under the arithmetic; larger x goes by
- * groups of eight panels that stay in cache while the rows pass. */
+ * is not blocked. Panels are the outer loop, and each tile prefetches its share of the next ones,
+ * so that the weights stream in under the arithmetic. An x that would not leave room for them in L2
+ * goes by blocks of rows, one after the other. */
 #include "backend/cpu/kernels/kernels_avx2.h"
 
 #include "backend/cpu/kernels/tile_avx2.h"
 
-enum { X_BYTES_IN_CACHE = 1 << 20, GROUP = 8, AHEAD = 4096 };
+/* Half of an L2 of 512 KiB; the rest is for panels and those that follow. */
+enum { BLOCK_BYTES = 1 << 18, AHEAD = 4096 };
 
 /* Two wide tiles side by side are three panels. */
 enum { LANES = 8, WIDE_ROWS = 4, PANELS = 3 };
@@ -126,31 +127,28 @@ static void run_panels(const qeff_gemm *g, size_t first, size_t last, size_t n_w
     }
 }
 
-static void run_groups(const qeff_gemm *g, size_t first, size_t last, size_t n_tiles)
+/* Wide tiles lie in whole panels; what is left of the threes has none. */
+static void run_block(const qeff_gemm *g, size_t first, size_t last)
 {
-    for (size_t begin = first; begin < last; begin += GROUP) {
-        const size_t end = begin + GROUP < last ? begin + GROUP : last;
-        for (size_t t = 0; t < n_tiles; t++) {
-            const size_t row = t * g->n_rows / n_tiles, next = (t + 1) * g->n_rows / n_tiles;
-            for (size_t p = begin; p < end; p++) {
-                const char *panel = (const char *)(g->panels + p * QEFF_PANEL * g->n_in);
-                stream s = {panel + AHEAD / 2, 0, QEFF_PANEL * sizeof(float)};
-                run_tile(g, next - row, row, p * QEFF_PANEL, &s);
-            }
-        }
-    }
+    const size_t n_wide = count_wide(g->n_rows), whole = smaller(last, g->n_out / QEFF_PANEL);
+    const size_t n_threes = n_wide > 0 && whole > first ? (whole - first) / PANELS : 0;
+    run_panels(g, first, first + n_threes * PANELS, n_wide);
+    run_panels(g, first + n_threes * PANELS, last, 0);
 }
 
+/* Blocks are of whole tiles of six, but for the last. */
 void qeff_gemm_f32_avx2(const qeff_gemm *g, size_t first_panel, size_t n_panels)
 {
-    const size_t last = first_panel + n_panels, n_wide = count_wide(g->n_rows);
-    if (g->n_rows * g->n_in * sizeof(float) > X_BYTES_IN_CACHE) {
-        run_groups(g, first_panel, last, count_tiles(g->n_rows));
-        return;
+    const size_t n_tiles = count_tiles(g->n_rows), bytes = g->n_rows * g->n_in * sizeof(float);
+    const size_t n_blocks = smaller((bytes + BLOCK_BYTES - 1) / BLOCK_BYTES, n_tiles);
+    for (size_t i = 0; i < n_blocks; i++) {
+        const size_t row = i * n_tiles / n_blocks * QEFF_TILE_ROWS;
+        const size_t end = smaller((i + 1) * n_tiles / n_blocks * QEFF_TILE_ROWS, g->n_rows);
+        qeff_gemm block = *g;
+        block.n_rows = end - row;
+        block.x += row * g->x_stride;
+        block.y += row * g->y_stride;
+        if (g->residual) block.residual += row * g->residual_stride;
+        run_block(&block, first_panel, first_panel + n_panels);
     }
-    /* Wide tiles lie in whole panels; what is left of the threes has none. */
-    const size_t whole = smaller(last, g->n_out / QEFF_PANEL);
-    const size_t n_threes = n_wide > 0 && whole > first_panel ? (whole - first_panel) / PANELS : 0;
-    run_panels(g, first_panel, first_panel + n_threes * PANELS, n_wide);
-    run_panels(g, first_panel + n_threes * PANELS, last, 0);
 }
