@@ -88,6 +88,7 @@ static inline __m256 load_even(const int32_t *panel)
             x0 += 2;                                                                               \
             x3 += 2;                                                                               \
         }                                                                                          \
+        const packed_tile out = *t;                                                                \
         (void)stride, (void)x3;                                                                    \
         EACH_##rows(STORE, )                                                                       \
     }
