@@ -79,27 +79,59 @@ static void pack_values(const qeff_attention *a, float *panels)
     }
 }
 
-/* exp(scale s - max) in place over `n_slots` scores, of which n count; returns 1 / sum. */
-static float exponentiate_row(float *s, size_t n, size_t n_slots, float scale)
+/* 2^x for x <= 0: 2^n times a polynomial of degree 5 on |r| <= 1/2, relative error below 2e-7.
+ * Below -126 the result is that of -126; the constant comes first in max, which returns the second
+ * operand where one is NaN. */
+static inline __m256 power_of_two(__m256 x)
 {
-    const __m256 factor = _mm256_set1_ps(scale), lowest = _mm256_set1_ps(-INFINITY);
-    __m256 most = lowest, sum = _mm256_setzero_ps();
-    for (size_t i = 0; i < n_slots; i += LANES) {
-        const size_t left = n > i ? n - i : 0;
-        __m256 x = _mm256_mul_ps(_mm256_loadu_ps(s + i), factor);
-        if (left < LANES) x = _mm256_blendv_ps(lowest, x, _mm256_castsi256_ps(first_lanes(left)));
-        most = _mm256_max_ps(most, x);
-        _mm256_storeu_ps(s + i, x);
+    x = _mm256_max_ps(_mm256_set1_ps(-126.0F), x);
+    const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 r = _mm256_sub_ps(x, n);
+    __m256 p = _mm256_set1_ps(1.326472731e-3F);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(9.671512991e-3F));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.550733581e-2F));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(2.402224243e-1F));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(6.931470037e-1F));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0F));
+    const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+}
+
+/* The largest of `before` and of n scores times factor. */
+static float find_most(const float *s, size_t n, float factor, float before)
+{
+    const __m256 by = _mm256_set1_ps(factor);
+    const size_t whole = n / LANES * LANES;
+    __m256 m = _mm256_set1_ps(before);
+    for (size_t i = 0; i < whole; i += LANES)
+        m = _mm256_max_ps(m, _mm256_mul_ps(_mm256_loadu_ps(s + i), by));
+    if (whole < n) {
+        const __m256 tail = _mm256_castsi256_ps(first_lanes(n - whole));
+        const __m256 x = _mm256_mul_ps(_mm256_loadu_ps(s + whole), by);
+        m = _mm256_max_ps(m, _mm256_blendv_ps(m, x, tail));
     }
-    most = _mm256_set1_ps(max_lanes(most));
-    for (size_t i = 0; i < n_slots; i += LANES) {
-        const size_t left = n > i ? n - i : 0;
-        __m256 e = exponential(_mm256_sub_ps(_mm256_loadu_ps(s + i), most));
-        if (left < LANES) e = _mm256_and_ps(e, _mm256_castsi256_ps(first_lanes(left)));
+    return max_lanes(m);
+}
+
+/* 2^(factor s - most) in place over `n_slots` scores, of which n count, and their sum. */
+static float exponentiate(float *s, size_t n, size_t n_slots, float factor, float most)
+{
+    const __m256 by = _mm256_set1_ps(factor), m = _mm256_set1_ps(most);
+    const size_t whole = n / LANES * LANES;
+    __m256 sum = _mm256_setzero_ps();
+    for (size_t i = 0; i < whole; i += LANES) {
+        const __m256 e = power_of_two(_mm256_fmsub_ps(_mm256_loadu_ps(s + i), by, m));
         sum = _mm256_add_ps(sum, e);
         _mm256_storeu_ps(s + i, e);
     }
-    return 1.0F / sum_lanes(sum);
+    for (size_t i = whole; i < n_slots; i += LANES) {
+        const __m256 tail = _mm256_castsi256_ps(first_lanes(n > i ? n - i : 0));
+        __m256 e = power_of_two(_mm256_fmsub_ps(_mm256_loadu_ps(s + i), by, m));
+        e = _mm256_and_ps(e, tail);
+        sum = _mm256_add_ps(sum, e);
+        _mm256_storeu_ps(s + i, e);
+    }
+    return sum_lanes(sum);
 }
 
 static void store_scaled(const qeff_attention *a, size_t row, size_t rows, size_t d,
@@ -120,23 +152,26 @@ static void store_scaled(const qeff_attention *a, size_t row, size_t rows, size_
 static void run_queries(const qeff_attention *a, size_t row, size_t rows, const float *keys,
                         const float *values, float *scores)
 {
-    const size_t n_slots = qeff_gemm_panels(a->n_keys) * QEFF_PANEL;
-    float factors[QEFF_TILE_ROWS], buffer[QEFF_TILE_ROWS * QEFF_PANEL];
+    const size_t n_slots = qeff_gemm_panels(a->n_keys) * QEFF_PANEL, stride = n_slots + QEFF_PANEL;
+    const float factor = a->scale * LOG2_E;
+    float most[QEFF_TILE_ROWS], factors[QEFF_TILE_ROWS], buffer[QEFF_TILE_ROWS * QEFF_PANEL];
     qeff_tile tile = {.x = a->q + row * a->q_stride,
                       .x_stride = a->q_stride,
                       .n_in = a->head_dim,
                       .prefetch = (const char *)scores,
-                      .y_stride = n_slots + QEFF_PANEL};
+                      .y_stride = stride};
     for (size_t t = 0; t < n_slots; t += QEFF_PANEL) {
         tile.panel = keys + t * a->head_dim;
         tile.y = scores + t;
         qeff_tile_avx2(rows, &tile);
     }
+    /* All rows at each step: what one has to wait for goes on beside the next. */
     for (size_t i = 0; i < rows; i++)
-        factors[i] =
-            exponentiate_row(scores + i * (n_slots + QEFF_PANEL), a->n_keys, n_slots, a->scale);
+        most[i] = find_most(scores + i * stride, a->n_keys, factor, -INFINITY);
+    for (size_t i = 0; i < rows; i++)
+        factors[i] = 1.0F / exponentiate(scores + i * stride, a->n_keys, n_slots, factor, most[i]);
     tile.x = scores;
-    tile.x_stride = n_slots + QEFF_PANEL;
+    tile.x_stride = stride;
     tile.n_in = a->n_keys;
     tile.y = buffer;
     tile.y_stride = QEFF_PANEL;
@@ -149,58 +184,6 @@ static void run_queries(const qeff_attention *a, size_t row, size_t rows, const 
 
 /* --- blocks of keys -----------------------------------------------------------------------------
  */
-
-/* 2^x for x <= 0: 2^n times a polynomial of degree 5 on |r| <= 1/2, relative error below 2e-7.
- * Below -126 the result is that of -126; the constant comes first in max, which returns the second
- * operand where one is NaN. */
-static inline __m256 power_of_two(__m256 x)
-{
-    x = _mm256_max_ps(_mm256_set1_ps(-126.0F), x);
-    const __m256 n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m256 r = _mm256_sub_ps(x, n);
-    __m256 p = _mm256_set1_ps(1.326472731e-3F);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(9.671512991e-3F));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.550733581e-2F));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(2.402224243e-1F));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(6.931470037e-1F));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0F));
-    const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-    return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
-}
-
-/* 2^(scale s - m') in place over `n_slots` scores of a block, of which n count; moves m and l on,
- * returns 2^(m - m'). */
-static float
-exponentiate_block(float *s, size_t n, size_t n_slots, float scale, float *most, float *sum)
-{
-    const __m256 factor = _mm256_set1_ps(scale), before = _mm256_set1_ps(*most);
-    const size_t whole = n / LANES * LANES;
-    __m256 m = before, l = _mm256_setzero_ps();
-    for (size_t i = 0; i < whole; i += LANES)
-        m = _mm256_max_ps(m, _mm256_mul_ps(_mm256_loadu_ps(s + i), factor));
-    if (whole < n) {
-        const __m256 tail = _mm256_castsi256_ps(first_lanes(n - whole));
-        const __m256 x = _mm256_mul_ps(_mm256_loadu_ps(s + whole), factor);
-        m = _mm256_max_ps(m, _mm256_blendv_ps(m, x, tail));
-    }
-    *most = max_lanes(m);
-    m = _mm256_set1_ps(*most);
-    for (size_t i = 0; i < whole; i += LANES) {
-        const __m256 e = power_of_two(_mm256_fmsub_ps(_mm256_loadu_ps(s + i), factor, m));
-        l = _mm256_add_ps(l, e);
-        _mm256_storeu_ps(s + i, e);
-    }
-    for (size_t i = whole; i < n_slots; i += LANES) {
-        const __m256 tail = _mm256_castsi256_ps(first_lanes(n > i ? n - i : 0));
-        __m256 e = power_of_two(_mm256_fmsub_ps(_mm256_loadu_ps(s + i), factor, m));
-        e = _mm256_and_ps(e, tail);
-        l = _mm256_add_ps(l, e);
-        _mm256_storeu_ps(s + i, e);
-    }
-    const float kept = _mm256_cvtss_f32(power_of_two(_mm256_sub_ps(before, m)));
-    *sum = *sum * kept + sum_lanes(l);
-    return kept;
-}
 
 /* y = kept y + tile, without y for the first block. */
 static void add_tile(const qeff_attention *a, size_t row, size_t rows, size_t d, const float *tile,
@@ -223,6 +206,7 @@ static void
 run_block_queries(const qeff_attention *a, size_t row, size_t rows, const block_state *state)
 {
     const size_t n_slots = qeff_gemm_panels(a->n_keys) * QEFF_PANEL, stride = n_slots + QEFF_PANEL;
+    const float factor = a->scale * LOG2_E;
     float kept[QEFF_TILE_ROWS], buffer[QEFF_TILE_ROWS * QEFF_PANEL];
     qeff_tile tile = {.x = a->q + row * a->q_stride,
                       .x_stride = a->q_stride,
@@ -234,10 +218,14 @@ run_block_queries(const qeff_attention *a, size_t row, size_t rows, const block_
         tile.y = state->scores + t;
         qeff_tile_avx2(rows, &tile);
     }
-    for (size_t i = 0; i < rows; i++)
-        kept[i] =
-            exponentiate_block(state->scores + i * stride, a->n_keys, n_slots, a->scale * LOG2_E,
-                               &state->most[row + i], &state->sum[row + i]);
+    for (size_t i = 0; i < rows; i++) {
+        float *s = state->scores + i * stride, *most = &state->most[row + i];
+        const float before = *most;
+        *most = find_most(s, a->n_keys, factor, before);
+        kept[i] = _mm256_cvtss_f32(power_of_two(_mm256_set1_ps(before - *most)));
+        state->sum[row + i] =
+            state->sum[row + i] * kept[i] + exponentiate(s, a->n_keys, n_slots, factor, *most);
+    }
     tile.x = state->scores;
     tile.x_stride = stride;
     tile.n_in = a->n_keys;
