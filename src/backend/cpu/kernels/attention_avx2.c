@@ -4,9 +4,10 @@
  * each tile of queries: scores [rows, T] -> exp(scores - max), sum -> times V -> divided by the
  * sum.
  *
- * Scores stay in L1. The last panel of keys is filled up with zeros, whose scores are put to
- * -infinity before the maximum and to 0 after exp. Many keys are taken in blocks (kernels.h), each
- * packed once for up to 1024 queries, so that what is read again and again stays in L2. */
+ * Scores stay in L1. The last panel of keys is filled up with zeros, whose scores count neither in
+ * the maximum nor in the sum, nor are they multiplied with values. Many keys are taken in blocks
+ * (kernels.h), each packed once for up to 1024 queries, so that what is read again and again stays
+ * in L2. */
 #include "backend/cpu/kernels/attention_blocks.h"
 #include "backend/cpu/kernels/kernels_avx2.h"
 
@@ -113,8 +114,9 @@ static float find_most(const float *s, size_t n, float factor, float before)
     return max_lanes(m);
 }
 
-/* 2^(factor s - most) in place over `n_slots` scores, of which n count, and their sum. */
-static float exponentiate(float *s, size_t n, size_t n_slots, float factor, float most)
+/* 2^(factor s - most) in place over n scores, and what fills the last vector; returns the sum of
+ * the n. */
+static float exponentiate(float *s, size_t n, float factor, float most)
 {
     const __m256 by = _mm256_set1_ps(factor), m = _mm256_set1_ps(most);
     const size_t whole = n / LANES * LANES;
@@ -124,12 +126,11 @@ static float exponentiate(float *s, size_t n, size_t n_slots, float factor, floa
         sum = _mm256_add_ps(sum, e);
         _mm256_storeu_ps(s + i, e);
     }
-    for (size_t i = whole; i < n_slots; i += LANES) {
-        const __m256 tail = _mm256_castsi256_ps(first_lanes(n > i ? n - i : 0));
-        __m256 e = power_of_two(_mm256_fmsub_ps(_mm256_loadu_ps(s + i), by, m));
-        e = _mm256_and_ps(e, tail);
-        sum = _mm256_add_ps(sum, e);
-        _mm256_storeu_ps(s + i, e);
+    if (whole < n) {
+        const __m256 tail = _mm256_castsi256_ps(first_lanes(n - whole));
+        const __m256 e = power_of_two(_mm256_fmsub_ps(_mm256_loadu_ps(s + whole), by, m));
+        sum = _mm256_add_ps(sum, _mm256_and_ps(e, tail));
+        _mm256_storeu_ps(s + whole, e);
     }
     return sum_lanes(sum);
 }
@@ -169,7 +170,7 @@ static void run_queries(const qeff_attention *a, size_t row, size_t rows, const 
     for (size_t i = 0; i < rows; i++)
         most[i] = find_most(scores + i * stride, a->n_keys, factor, -INFINITY);
     for (size_t i = 0; i < rows; i++)
-        factors[i] = 1.0F / exponentiate(scores + i * stride, a->n_keys, n_slots, factor, most[i]);
+        factors[i] = 1.0F / exponentiate(scores + i * stride, a->n_keys, factor, most[i]);
     tile.x = scores;
     tile.x_stride = stride;
     tile.n_in = a->n_keys;
@@ -224,7 +225,7 @@ run_block_queries(const qeff_attention *a, size_t row, size_t rows, const block_
         *most = find_most(s, a->n_keys, factor, before);
         kept[i] = _mm256_cvtss_f32(power_of_two(_mm256_set1_ps(before - *most)));
         state->sum[row + i] =
-            state->sum[row + i] * kept[i] + exponentiate(s, a->n_keys, n_slots, factor, *most);
+            state->sum[row + i] * kept[i] + exponentiate(s, a->n_keys, factor, *most);
     }
     tile.x = state->scores;
     tile.x_stride = stride;
