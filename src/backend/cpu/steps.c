@@ -97,8 +97,9 @@ static void run_embed(const qeff_step_call *c, const qeff_step *s)
     }
 }
 
-/* Rows that a linear quantises at a time, with room between them as in qeff_plan_stride(). */
-enum { QUANTIZED_ROWS = 27 };
+/* Rows that a linear quantises at a time: a multiple of the heights of tiles, 4, 6 and 9. Room lies
+ * between them as in qeff_plan_stride(). */
+enum { QUANTIZED_ROWS = 36 };
 
 /* The scratch of a worker holds the rows that a linear packs, then those that it quantises. */
 size_t qeff_packed_scratch(const qeff_plan *plan, size_t n_rows)
