@@ -3,9 +3,9 @@
  *
  *   bench_kernels [PATTERN]     only lines whose text contains PATTERN
  *
- * Products and attention are given in GFLOP/s and as a share of what a loop of AVX2 multiply-adds
- * reaches between the samples (a level above AVX2 can exceed it); the rest in elements a
- * nanosecond. Figures are medians; run it on a quiet machine, pinned to one core. */
+ * Products and attention are given in GFLOP/s and as a share of what a loop of multiply-adds with the
+ * vectors of the level reaches between the samples; the rest in elements a nanosecond. Figures are
+ * medians; run it on a quiet machine, pinned to one core. */
 #define _POSIX_C_SOURCE 200809L
 #include "backend/cpu/kernels/kernels.h"
 #include "base/alloc.h"
@@ -37,6 +37,7 @@ typedef struct line {
 } line;
 
 static const char *pattern = "";
+static double (*probe)(double seconds) = fma_probe; /* of the level's vectors */
 
 static int by_value(const void *a, const void *b)
 {
@@ -64,7 +65,7 @@ static void report(const line *l)
     (void)snprintf(text, sizeof text, "%-8s %s", l->level, l->text);
     if (!strstr(text, pattern)) return;
     for (int i = 0; i < SAMPLES; i++) {
-        probes[i] = fma_probe(0.5e-3);
+        probes[i] = probe(0.5e-3);
         seconds[i] = sample(l);
     }
     qsort(seconds, SAMPLES, sizeof *seconds, by_value);
@@ -491,6 +492,7 @@ int main(int argc, char **argv)
     if (qeff_cpu_detect(&have, NULL)) return 1;
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         if ((have & levels[i].flags) != levels[i].flags) continue;
+        probe = levels[i].flags & QEFF_CPU_AVX512 ? fma_probe_wide : fma_probe;
         const level l = {levels[i].name, qeff_kernels_for(levels[i].flags)};
         for (size_t k = 0; k < sizeof benches / sizeof *benches; k++)
             benches[k](&l);
