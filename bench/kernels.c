@@ -3,9 +3,9 @@
  *
  *   bench_kernels [PATTERN]     only lines whose text contains PATTERN
  *
- * Products and attention are given in GFLOP/s and as a share of what a loop of multiply-adds with the
- * vectors of the level reaches between the samples; the rest in elements a nanosecond. Figures are
- * medians; run it on a quiet machine, pinned to one core. */
+ * Products and attention are given in GFLOP/s and as a share of what a loop of multiply-adds with
+ * the vectors of the level reaches between the samples; the rest in elements a nanosecond. Figures
+ * are medians; run it on a quiet machine, pinned to one core. */
 #define _POSIX_C_SOURCE 200809L
 #include "backend/cpu/kernels/kernels.h"
 #include "base/alloc.h"
