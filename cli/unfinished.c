@@ -2,8 +2,9 @@
  *
  * The library writes under temporary names and renames, so that nothing half-made is ever seen
  * under a real name. What a signal would leave behind are those temporaries: the file table is
- * wrapped to know them. A signal handler can only reach static memory; a slot counts while its
- * state says so, which is set last and cleared first. The library calls the table on one thread. */
+ * wrapped to know them, before they are there: a signal may come as soon as they are. A signal
+ * handler can only reach static memory; a slot counts while its state says so, which is set last
+ * and cleared first. The library calls the table on one thread. */
 #include "cli/unfinished.h"
 
 #include <qeff/base.h>
@@ -91,12 +92,14 @@ static int open_file(void *ctx, const char *path, int flags, unsigned mode, int 
 
 static int rename_file(void *ctx, const char *from, const char *to, int *error)
 {
-    const int result = below.rename(ctx, from, to, error);
     slot *s = find(from);
-    if (result < 0 || !s) return result;
-    const int state = atomic_load(&s->state);
-    cli_unfinished_remove(from);
-    if (is_in_unfinished_folder(to)) cli_unfinished_add(to, state == SLOT_FOLDER);
+    const bool stays = s && is_in_unfinished_folder(to) && !find(to);
+    if (stays) cli_unfinished_add(to, atomic_load(&s->state) == SLOT_FOLDER);
+    const int result = below.rename(ctx, from, to, error);
+    if (result == 0)
+        cli_unfinished_remove(from);
+    else if (stays)
+        cli_unfinished_remove(to);
     return result;
 }
 
@@ -111,9 +114,10 @@ static int make_folder(void *ctx, const char *path, unsigned mode, int *error)
 {
     const char *slash = strrchr(path, '/');
     const bool is_temporary = strncmp(slash ? slash + 1 : path, ".tmp-", 5) == 0;
+    const bool is_unfinished = (is_temporary || is_in_unfinished_folder(path)) && !find(path);
+    if (is_unfinished) cli_unfinished_add(path, true);
     const int result = below.mkdir(ctx, path, mode, error);
-    if (result == 0 && (is_temporary || is_in_unfinished_folder(path)))
-        cli_unfinished_add(path, true);
+    if (is_unfinished && result < 0) cli_unfinished_remove(path);
     return result;
 }
 
@@ -126,12 +130,25 @@ static int remove_folder(void *ctx, const char *path, int *error)
 
 /* --- signals ---------------------------------------------------------------------------------- */
 
+/* Inner folders first: each round removes those that are empty by now. */
+static void remove_folders(void)
+{
+    bool has_removed = true;
+    while (has_removed) {
+        has_removed = false;
+        for (int i = 0; i < SLOTS; i++) {
+            if (atomic_load(&slots[i].state) != SLOT_FOLDER || rmdir(slots[i].path) != 0) continue;
+            atomic_store(&slots[i].state, SLOT_FREE);
+            has_removed = true;
+        }
+    }
+}
+
 static void end_by_signal(int number)
 {
     for (int i = 0; i < SLOTS; i++)
         if (atomic_load(&slots[i].state) == SLOT_FILE) (void)unlink(slots[i].path);
-    for (int i = SLOTS - 1; i >= 0; i--) /* inner folders were made later */
-        if (atomic_load(&slots[i].state) == SLOT_FOLDER) (void)rmdir(slots[i].path);
+    remove_folders();
     (void)signal(number, SIG_DFL);
     (void)raise(number);
 }
