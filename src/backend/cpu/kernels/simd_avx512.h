@@ -90,6 +90,16 @@ static inline __m512 exponential(__m512 x)
     return _mm512_scalef_ps(p, n);
 }
 
+/* The segment of t = |x| up to 7.5, in the low bits, and how far t is from its middle. */
+static inline __m512i find_segment(__m512 x, __m512 *t, __m512 *r)
+{
+    const __m512 magic = _mm512_set1_ps(6291456.0F);
+    *t = _mm512_min_ps(_mm512_set1_ps(7.5F), _mm512_abs_ps(x));
+    const __m512 shifted = _mm512_add_ps(*t, magic);
+    *r = _mm512_sub_ps(*t, _mm512_sub_ps(shifted, magic));
+    return _mm512_castps_si512(shifted);
+}
+
 /* max(x, 0) - t q(t) with t = |x| up to 7.5, where q(t) = erfc(t / sqrt 2) / 2 is a polynomial of
  * degree 5 on each of sixteen segments around multiples of 1/2. Adding 1.5 * 2^22 rounds t to such
  * a multiple and leaves the segment's number in the low bits; one permute fetches each coefficient.
@@ -98,11 +108,8 @@ static inline __m512 exponential(__m512 x)
  * first in min and max: they return the second operand where one is NaN. */
 static inline __m512 gelu_erf(__m512 x)
 {
-    const __m512 magic = _mm512_set1_ps(6291456.0F);
-    const __m512 t = _mm512_min_ps(_mm512_set1_ps(7.5F), _mm512_abs_ps(x));
-    const __m512 shifted = _mm512_add_ps(t, magic);
-    const __m512i index = _mm512_castps_si512(shifted);
-    const __m512 r = _mm512_sub_ps(t, _mm512_sub_ps(shifted, magic));
+    __m512 t, r;
+    const __m512i index = find_segment(x, &t, &r);
 #define FETCH(d) _mm512_permutexvar_ps(index, _mm512_loadu_ps(gelu_complements[d]))
     __m512 p = FETCH(5);
     p = _mm512_fmadd_ps(p, r, FETCH(4));
@@ -117,11 +124,8 @@ static inline __m512 gelu_erf(__m512 x)
 /* The same to 2e-5, for results that are rounded to 8 bits. */
 static inline __m512 gelu_erf_rough(__m512 x)
 {
-    const __m512 magic = _mm512_set1_ps(6291456.0F);
-    const __m512 t = _mm512_min_ps(_mm512_set1_ps(7.5F), _mm512_abs_ps(x));
-    const __m512 shifted = _mm512_add_ps(t, magic);
-    const __m512i index = _mm512_castps_si512(shifted);
-    const __m512 r = _mm512_sub_ps(t, _mm512_sub_ps(shifted, magic));
+    __m512 t, r;
+    const __m512i index = find_segment(x, &t, &r);
 #define FETCH(d) _mm512_permutexvar_ps(index, _mm512_loadu_ps(gelu_rough[d]))
     __m512 p = FETCH(3);
     p = _mm512_fmadd_ps(p, r, FETCH(2));
